@@ -1,0 +1,44 @@
+#pragma once
+// The world of ranks as a few collectives on tensors. Every rank calls the same members in the same
+// order. Backends are chosen by file: SoloCommunicator (no MPI call at all), MpiCommunicator (host
+// tensors), NcclCommunicator (CUDA tensors, own stream, events both ways). Destructors are silent;
+// `close` is the success path.
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+
+namespace cellmill::comm {
+
+enum class Op { kSum, kMax };
+
+class Communicator {
+ public:
+  virtual ~Communicator() = default;
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+  /// In place, the same bits on all ranks. Contiguous float32, float64, int64 or uint8 tensors of
+  /// equal shape. Stream-ordered on CUDA.
+  virtual void all_reduce(at::Tensor& tensor, Op op) = 0;
+  /// [n, ...] on every rank -> [size * n, ...] on every rank, in order of rank.
+  virtual at::Tensor all_gather(const at::Tensor& tensor) = 0;
+  virtual void broadcast(at::Tensor& tensor, int root) = 0;
+  virtual void barrier() = 0;
+  /// Text of any length from `root` to all.
+  virtual std::string broadcast_text(const std::string& text, int root) = 0;
+  /// Every rank's text, in order of rank, on every rank.
+  virtual std::vector<std::string> gather_texts(const std::string& text) = 0;
+  virtual void close() = 0;
+};
+
+/// Runs `phase` on every rank and lets all ranks learn how it went: if any failed, all throw the
+/// lowest failing rank's error, with its rank in the text; nobody goes on alone. Call it around
+/// whatever may fail on some ranks only (opening data, loading, publishing).
+void agree(Communicator& world, const std::function<void()>& phase);
+
+}  // namespace cellmill::comm

@@ -1,0 +1,35 @@
+#pragma once
+// Start and end of the program's world, and its one catch. Rank and local rank come from MPI
+// (MPI_Comm_split_type), never from the environment of Slurm. Without a launcher no MPI function is
+// called. An error that leaves `body` on one rank is printed with rank, host and phase, written to
+// failure.json, and ends all ranks (MPI_Abort) with its exit code.
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "comm/communicator.h"
+
+namespace cellmill::comm {
+
+struct World {
+  int rank = 0, size = 1;
+  int local_rank = 0, local_size = 1;  ///< place among the ranks that share this machine's memory
+  std::string host;
+  std::unique_ptr<Communicator> host_world;  ///< for host tensors and texts
+  std::unique_ptr<Communicator>
+      device_world;  ///< for tensors on `device()`: NCCL, or null where that is the host
+  Communicator& tensors() { return device_world ? *device_world : *host_world; }
+};
+
+/// Names the phase for failure reports: "opening data", "step 1200". Cheap; any time.
+void set_phase(const std::string& phase);
+/// Where failure.json goes once the run folder is known.
+void set_failure_folder(const std::string& folder);
+/// Starts MPI if launched by mpirun or srun, calls `body`, closes the world in order; returns the
+/// exit code for main. The one catch.
+int run_world(int argc, char** argv, const std::function<int(World&)>& body);
+/// Makes the NCCL world over CUDA device `local_rank` (needs the CUDA build and a device); sets
+/// world.device_world.
+void use_cuda(World& world);
+
+}  // namespace cellmill::comm

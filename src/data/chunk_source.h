@@ -1,0 +1,56 @@
+#pragma once
+// Where cells come from: one class a file format, found by `open_source` in the table of
+// source_table.cpp. To add a format write sources/x_source.{h,cpp} and one line in the table;
+// prefetching, shuffling and resuming come with it.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/chunk.h"
+
+namespace cellmill::config {
+class Schema;
+}
+
+namespace cellmill::data {
+
+class ChunkSource {
+ public:
+  virtual ~ChunkSource() = default;
+  /// All chunks, ids 0..n-1 in order, first_cell rising. Never changes.
+  virtual const std::vector<ChunkInfo>& index() const = 0;
+  virtual const Vocabulary& vocabulary() const = 0;
+  /// Reads and checks one chunk; normalises if the options say so. Thread-safe. Throws DataError
+  /// with file, row, column.
+  virtual Chunk load(std::int64_t id) const = 0;
+};
+
+struct SyntheticOptions;  // data/sources/synthetic_source.h
+
+/// What to read. Described in the run file as `data:`.
+struct SourceOptions {
+  std::string format = "auto";    ///< auto | npz | h5ad | synthetic
+  std::string path;               ///< folder of chunks, or one file
+  std::string pattern = "*.npz";  ///< npz: which files of the folder
+  std::string metadata;  ///< folder made by tools/preprocess_metadata; empty: <path>/preproc
+  std::vector<std::string>
+      fields;         ///< conditioning fields; empty: those marked `using` (h5ad: needed)
+  std::string genes;  ///< npz: text file, one name a line; empty: <path>/genes.txt
+  std::string layer;  ///< h5ad: X (empty), raw, or a layer's name
+  std::int64_t chunk_cells = 4096;  ///< h5ad, synthetic: cells a chunk
+  bool raw_counts = false;  ///< the values are counts: normalise to log1p of counts per 10,000
+  // synthetic
+  std::int64_t synthetic_cells = 4096;
+  std::int64_t synthetic_genes = 200;
+  std::vector<std::int64_t> synthetic_categories = {3, 5};  ///< categories a field
+  double synthetic_density = 0.1;
+  double synthetic_missing = 0.0;  ///< fraction of labels left out
+  std::uint64_t synthetic_seed = 1;
+};
+void describe(config::Schema& schema, SourceOptions& options);
+
+/// Opens what `options` names. Throws UsageError for an unknown format, DataError for what is wrong
+/// with the files; given a .pkl it says which command turns it into label codes.
+std::unique_ptr<ChunkSource> open_source(const SourceOptions& options);
+
+}  // namespace cellmill::data

@@ -1,0 +1,77 @@
+#pragma once
+// HDF5 with owners and words: handles close themselves, errors are DataError with file, object and
+// the library's own message. One process-wide lock guards the library (Debian's build is not
+// thread-safe), so every call here is thread-safe and serial.
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace cellmill::io {
+
+enum class H5Type { kInt32, kInt64, kFloat32, kFloat64, kUint8, kString, kOther };
+
+class H5File {
+ public:
+  static H5File open(
+      const std::string& path);  ///< for reading; 66 if it is not there, 65 if it is no HDF5 file
+  static H5File create(const std::string& path);  ///< truncates
+  H5File(H5File&&) noexcept;
+  H5File& operator=(H5File&&) noexcept;
+  ~H5File();
+  const std::string& path() const;
+
+  // what is there; paths are absolute inside the file ("/obs/cell_type/codes")
+  bool exists(const std::string& object) const;
+  bool is_group(const std::string& object) const;
+  std::vector<std::string> children(const std::string& group) const;  ///< sorted
+  std::vector<std::int64_t> shape(const std::string& dataset) const;
+  H5Type type(const std::string& dataset)
+      const;  ///< the nearest of the types above (bool and small ints: kInt32)
+
+  // whole datasets, converted by HDF5 to the asked type
+  template <class T>
+  std::vector<T> read(const std::string& dataset) const;  ///< T: int32, int64, float, double, uint8
+  std::vector<std::string> read_strings(const std::string& dataset) const;
+  /// Elements [begin, end) of a 1-d dataset, or rows [begin, end) of a 2-d one.
+  template <class T>
+  std::vector<T> read_range(const std::string& dataset, std::int64_t begin, std::int64_t end) const;
+
+  template <class T>
+  void write(const std::string& dataset, std::span<const T> values,
+             const std::vector<std::int64_t>& shape, bool compressed = false);
+  void write_strings(const std::string& dataset,
+                     const std::vector<std::string>& values);  ///< variable-length UTF-8, 1-d
+  void write_string(const std::string& dataset, const std::string& value);  ///< scalar
+  std::string read_string(const std::string& dataset) const;
+  void make_group(const std::string& group);  ///< with its parents
+
+  // attributes of a group or dataset ("/" is the file)
+  bool has_attribute(const std::string& object, const std::string& name) const;
+  std::string string_attribute(const std::string& object, const std::string& name) const;
+  std::int64_t int_attribute(const std::string& object, const std::string& name) const;
+  std::vector<std::string> strings_attribute(const std::string& object,
+                                             const std::string& name) const;
+  std::vector<std::int64_t> ints_attribute(const std::string& object,
+                                           const std::string& name) const;
+  void set_attribute(const std::string& object, const std::string& name, const std::string& value);
+  void set_attribute(const std::string& object, const std::string& name, std::int64_t value);
+  void set_attribute(const std::string& object, const std::string& name,
+                     const std::vector<std::string>& values);
+  void set_attribute(const std::string& object, const std::string& name,
+                     const std::vector<std::int64_t>& values);
+  void set_bool_attribute(const std::string& object, const std::string& name,
+                          bool value);  ///< h5py's enum
+
+  void flush();
+  void close();  ///< the success path calls it; it reports errors, the destructor is silent
+
+ private:
+  struct Handle;
+  explicit H5File(std::unique_ptr<Handle> handle);
+  std::unique_ptr<Handle> handle_;
+};
+
+}  // namespace cellmill::io

@@ -1,0 +1,108 @@
+#pragma once
+// What the trainer asks of a model: its parameters in groups, the losses of a batch, and what must
+// hold after a step. No optimiser, no rank, no device logic. A model says what is shared across
+// ranks through `StepContext::sum_over_ranks`, which is the identity alone.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/batch.h"
+#include "data/chunk.h"
+
+namespace cellmill::models {
+
+/// A parameter and how it is stepped. If `touched` is not negative the first dimension counts
+/// contexts, and only those that the global batch touched (Losses::touched[touched]) are stepped:
+/// no decay, no momentum, no step count for the rest.
+struct Parameter {
+  std::string name;
+  at::Tensor value;
+  double weight_decay = 0;
+  int touched = -1;
+};
+
+/// Parameters that one loss moves: AdamW with `learning_rate` times the schedule; `clip_norm` 0 is
+/// off.
+struct Group {
+  std::string name;
+  double learning_rate = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+  double clip_norm = 0;
+  std::vector<Parameter> parameters;
+};
+
+/// `value` is this rank's part: the sum over ranks is the loss of the global batch. The group's
+/// objective is the sum of weight * value.
+struct LossTerm {
+  std::string name;
+  at::Tensor value;
+  double weight = 1;
+  std::string group;
+};
+
+struct Losses {
+  std::vector<LossTerm> terms;
+  std::vector<at::Tensor>
+      touched;  ///< uint8 [contexts] each, this rank's; the trainer takes the maximum over ranks
+};
+
+struct StepContext {
+  std::uint64_t seed = 0;
+  /// Adds a float tensor over ranks, in place, without gradient; every rank calls it the same
+  /// number of times.
+  std::function<void(at::Tensor&)> sum_over_ranks = [](at::Tensor&) {};
+};
+
+/// A number for the curves, as sums that add over batches and ranks: value = sum / count.
+struct Score {
+  std::string name;  ///< TensorBoard tag below the split: "accuracy/cell_type"
+  double value = 0;
+};
+
+/// Scores of held-out cells, accumulated over batches in one tensor that adds over ranks.
+class Evaluation {
+ public:
+  virtual ~Evaluation() = default;
+  virtual void update(const data::Batch& batch, const StepContext& context) = 0;
+  /// float64, to be summed over ranks in place before `scores`.
+  virtual at::Tensor& state() = 0;
+  virtual std::vector<Score> scores() const = 0;
+};
+
+/// What a model draws for the curves besides scores: values for a histogram or a table, by head.
+struct Influence {
+  std::string head;
+  at::Tensor norms;  ///< [cells] L2 norm of the head's contribution
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual std::string name() const = 0;
+  /// The same tensors for the life of the model: the trainer keeps gradients and moments beside
+  /// them.
+  virtual std::vector<Group> groups() = 0;
+  /// Tensors that are saved but not trained (means of populations, ...).
+  virtual std::vector<std::pair<std::string, at::Tensor>> buffers() { return {}; }
+  virtual Losses losses(const data::Batch& batch, const StepContext& context) = 0;
+  /// Projections such as non-negative weights. Called after every step.
+  virtual void after_step() = 0;
+  virtual std::unique_ptr<Evaluation> evaluation() = 0;
+  virtual std::vector<Influence> influence(const data::Batch& batch) = 0;
+
+  /// One pass over the training data before step 0, for statistics that the losses need: `survey`
+  /// is called with every batch if `needs_survey`, then `survey_state` (float64) is summed over
+  /// ranks, then `finish_survey`.
+  virtual bool needs_survey() const { return false; }
+  virtual void survey(const data::Batch&) {}
+  virtual at::Tensor survey_state() { return {}; }
+  virtual void finish_survey() {}
+
+  virtual void to(c10::Device device) = 0;
+};
+
+}  // namespace cellmill::models

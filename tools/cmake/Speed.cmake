@@ -1,0 +1,8 @@
+find_program(CELLMILL_CCACHE ccache)
+if(CELLMILL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CELLMILL_CCACHE})
+endif()
+find_program(CELLMILL_MOLD mold)
+if(CELLMILL_MOLD)
+  add_link_options(-B/usr/libexec/mold)
+endif()
