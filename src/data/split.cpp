@@ -1,10 +1,9 @@
 #include "data/split.h"
 
-#include <spdlog/fmt/fmt.h>
-
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/random.h"
 
 namespace cellmill::data {
