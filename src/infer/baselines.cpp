@@ -32,8 +32,7 @@ at::Tensor weighted(const at::Tensor& mean, double weight, const at::Tensor& lik
 void learn_ridge(const std::vector<Population>& source, const std::vector<Population>& wanted,
                  const at::Tensor& like, Shifts& shifts) {
   std::vector<RidgeType> types;
-  for (std::size_t k = 0; k < source.size(); ++k)
-    types.push_back(ridge_type(source[k], wanted[k]));
+  for (std::size_t k = 0; k < source.size(); ++k) types.push_back(ridge_type(source[k], wanted[k]));
   at::Tensor above = at::zeros_like(like);
   double below = kRidgeSmall;
   for (const RidgeType& t : types) {
@@ -50,8 +49,7 @@ void learn_ridge(const std::vector<Population>& source, const std::vector<Popula
     }
     const at::Tensor intercept =
         (weighted(t.m0, t.n0, like) + t.weight * (t.m1 - context)) / t.divisor;
-    const at::Tensor product =
-        (t.m1 - intercept - context) * (t.n1 / (t.n1 + kRidgePenalty));
+    const at::Tensor product = (t.m1 - intercept - context) * (t.n1 / (t.n1 + kRidgePenalty));
     shifts.ridge.push_back(context + product);
   }
 }
@@ -118,8 +116,7 @@ std::vector<Prediction> predict_means(const Shifts& shifts, const at::Tensor& so
   add_shift("additive shift, adjusted", shifts.adjusted);
   if (shifts.adjusted.defined())
     add_shift("per-type shift", mixture(cells, own_or(shifts.per_type, shifts.adjusted)));
-  if (!shifts.ridge.empty())
-    add_shift("ridge shift", mixture(cells, own_or(shifts.ridge, {})));
+  if (!shifts.ridge.empty()) add_shift("ridge shift", mixture(cells, own_or(shifts.ridge, {})));
   const at::Tensor real = mixture(cells, own_or(shifts.real, shifts.real_all));
   if (real.defined()) predictions.push_back({"mean of real cells", real});
   return predictions;
@@ -140,10 +137,10 @@ Scores score(const at::Tensor& predicted, const at::Tensor& source, const at::Te
 Scores noise_of_truth(const at::Tensor& source, const Population& truth, const at::Tensor& top) {
   const at::Tensor shift = truth.mean() - source, noise = truth.variance() / truth.cells;
   const at::Tensor shift_top = shift.index_select(0, top);
-  return {std::numeric_limits<double>::quiet_NaN(),
-          noise.sum().item<double>() / shift.dot(shift).item<double>(),
-          noise.index_select(0, top).sum().item<double>() /
-              shift_top.dot(shift_top).item<double>()};
+  return {
+      std::numeric_limits<double>::quiet_NaN(),
+      noise.sum().item<double>() / shift.dot(shift).item<double>(),
+      noise.index_select(0, top).sum().item<double>() / shift_top.dot(shift_top).item<double>()};
 }
 
 at::Tensor top_genes(const Population& source, const Population& wanted) {

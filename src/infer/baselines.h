@@ -13,10 +13,10 @@
 
 namespace cellmill::infer {
 
-inline constexpr double kRidgePenalty = 10;       ///< on the products type x context
-inline constexpr double kRidgeSmall = 1e-3;       ///< on types and context
-inline constexpr std::int64_t kTopGenes = 100;    ///< genes of err100
-inline constexpr double kMinPopulation = 2;       ///< cells that a type's own shift needs, each side
+inline constexpr double kRidgePenalty = 10;     ///< on the products type x context
+inline constexpr double kRidgeSmall = 1e-3;     ///< on types and context
+inline constexpr std::int64_t kTopGenes = 100;  ///< genes of err100
+inline constexpr double kMinPopulation = 2;     ///< cells that a type's own shift needs, each side
 
 /// What real cells of both contexts teach, by type. Undefined tensors: the cells do not allow it.
 struct Shifts {

@@ -104,8 +104,7 @@ ComparisonReport Comparison::report(const std::vector<std::string>& type_names,
   const Shifts shifts = learn_shifts(source, wanted);
   report.groups.push_back(score_group("all", all, shifts, model));
   std::vector<ScoredGroup> by_type;
-  for (std::size_t k : matched)
-    by_type.push_back(score_group(type_names[k], {k}, shifts, model));
+  for (std::size_t k : matched) by_type.push_back(score_group(type_names[k], {k}, shifts, model));
   if (by_type.size() > 1) report.groups.push_back(mean_over(by_type, "mean over types"));
   report.groups.insert(report.groups.end(), by_type.begin(), by_type.end());
   return report;

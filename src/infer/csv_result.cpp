@@ -22,7 +22,8 @@ std::string quoted(const std::string& text) {
 
 void add_number(std::string& line, float value) {
   char text[32];
-  line.append(text, std::to_chars(text, text + sizeof text, value).ptr);  // shortest that reads back
+  line.append(text,
+              std::to_chars(text, text + sizeof text, value).ptr);  // shortest that reads back
 }
 
 class CsvFile {
@@ -99,7 +100,8 @@ class CsvResult : public ResultFile {
       for (const std::string& column : e.columns) columns.push_back(e.name + ":" + column);
     CsvFile file(matrices_.count("X") ? beside("obs") : path_, columns);
     std::vector<at::Tensor> dense;
-    for (const Embedding& e : annotations.obsm) dense.push_back(e.values.to(at::kFloat).contiguous());
+    for (const Embedding& e : annotations.obsm)
+      dense.push_back(e.values.to(at::kFloat).contiguous());
     for (std::size_t i = 0; i < layout_.cells.size(); ++i) {
       std::string line = quoted(layout_.cells[i]);
       for (const Column& column : annotations.obs)

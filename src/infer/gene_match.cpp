@@ -12,8 +12,7 @@ constexpr std::size_t kShown = 5;
 
 std::string first_names(const std::vector<std::string>& names) {
   std::string text;
-  for (std::size_t i = 0; i < names.size() && i < kShown; ++i)
-    text += (i ? ", " : "") + names[i];
+  for (std::size_t i = 0; i < names.size() && i < kShown; ++i) text += (i ? ", " : "") + names[i];
   return names.size() > kShown ? text + ", ..." : text;
 }
 

@@ -82,8 +82,9 @@ class H5adResult : public ResultFile {
   void append(const std::string& matrix, const at::Tensor& rows) override {
     const at::Tensor dense = rows.to(at::kFloat).contiguous();
     std::int64_t& begin = written_[matrix];
-    file_.write_range<float>(object(matrix), begin,
-                             {dense.const_data_ptr<float>(), static_cast<std::size_t>(dense.numel())});
+    file_.write_range<float>(
+        object(matrix), begin,
+        {dense.const_data_ptr<float>(), static_cast<std::size_t>(dense.numel())});
     begin += dense.size(0);
   }
 
