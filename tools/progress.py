@@ -11,9 +11,11 @@ def steps(what, items, name=str):
     """Yields the items, saying `what  i/n  name(item)` before each."""
     items = list(items)
     rewriting = sys.stderr.isatty()
-    for place, item in enumerate(items, 1):
-        line = f"{what}  {place}/{len(items)}  {name(item)}"
-        print(f"\r\033[K{line}" if rewriting else line, end="" if rewriting else "\n", file=sys.stderr, flush=True)
-        yield item
-    if rewriting and items:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    try:
+        for place, item in enumerate(items, 1):
+            line = f"{what}  {place}/{len(items)}  {name(item)}"
+            print(f"\r\033[K{line}" if rewriting else line, end="" if rewriting else "\n", file=sys.stderr, flush=True)
+            yield item
+    finally:
+        if rewriting:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
