@@ -19,6 +19,8 @@ void also_to(const std::string& path);
 void set_console_level(Level level);
 void write(Level level, std::string_view text);
 void flush();
+/// Why the program ends: as it is on the console of every rank, as an error line in the files.
+void last_words(std::string_view text);
 
 template <class... A>
 void debug(fmt::format_string<A...> f, A&&... a) {
