@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,26 +58,26 @@ struct StepContext {
   std::function<void(at::Tensor&)> sum_over_ranks = [](at::Tensor&) {};
 };
 
-/// A number for the curves, as sums that add over batches and ranks: value = sum / count.
+/// A number for the curves; `name` is the tag below the split: "accuracy/cell_type".
 struct Score {
-  std::string name;  ///< TensorBoard tag below the split: "accuracy/cell_type"
+  std::string name;
   double value = 0;
 };
 
-/// Scores of held-out cells, accumulated over batches in one tensor that adds over ranks.
+/// Scores of held-out cells, accumulated over batches in tensors that add over ranks.
 class Evaluation {
  public:
   virtual ~Evaluation() = default;
   virtual void update(const data::Batch& batch, const StepContext& context) = 0;
-  /// float64, to be summed over ranks in place before `scores`.
-  virtual at::Tensor& state() = 0;
+  /// float64 tensors that share their storage with this object, to be summed over ranks in place before `scores`.
+  virtual std::vector<at::Tensor> state() = 0;
   virtual std::vector<Score> scores() const = 0;
 };
 
-/// What a model draws for the curves besides scores: values for a histogram or a table, by head.
+/// How much one part of the model contributes to each cell: the L2 norm of its output.
 struct Influence {
   std::string head;
-  at::Tensor norms;  ///< [cells] L2 norm of the head's contribution
+  at::Tensor norms;  ///< [B]
 };
 
 class Model {
@@ -92,7 +93,8 @@ class Model {
   /// Projections such as non-negative weights. Called after every step.
   virtual void after_step() = 0;
   virtual std::unique_ptr<Evaluation> evaluation() = 0;
-  virtual std::vector<Influence> influence(const data::Batch& batch) = 0;
+  /// By head, for the influence figure and histograms; empty if the model has no such parts.
+  virtual std::vector<Influence> influence(const data::Batch&) { return {}; }
 
   /// One pass over the training data before step 0, for statistics that the losses need: `survey`
   /// is called with every batch if `needs_survey`, then `survey_state` (float64) is summed over

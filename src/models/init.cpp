@@ -1,0 +1,35 @@
+#include "models/init.h"
+
+#include <ATen/ATen.h>
+
+#include "base/random.h"
+
+namespace cellmill::models {
+namespace {
+std::uint64_t key_of(const std::string& name) {
+  std::uint64_t key = name.size();
+  for (unsigned char c : name) key = random::mix(key ^ c);
+  return key;
+}
+}  // namespace
+
+at::Tensor uniform(std::uint64_t seed, const std::string& name,
+                   const std::vector<std::int64_t>& shape, double low, double high,
+                   at::ScalarType dtype) {
+  auto values = at::empty(shape, at::kDouble);
+  auto* v = values.mutable_data_ptr<double>();
+  const auto key = key_of(name);
+  for (std::int64_t i = 0; i < values.numel(); ++i) {
+    v[i] = low + (high - low) * random::unit(random::bits(random::Use::kInit, {seed, key, static_cast<std::uint64_t>(i)}));
+  }
+  return values.to(dtype);
+}
+
+at::Tensor unit_columns(std::uint64_t seed, const std::string& name,
+                        const std::vector<std::int64_t>& shape, std::int64_t dimension,
+                        at::ScalarType dtype) {
+  const auto values = uniform(seed, name, shape, 0, 1, at::kDouble);
+  return (values / values.norm(2, dimension, /*keepdim=*/true)).to(dtype);
+}
+
+}  // namespace cellmill::models
