@@ -86,12 +86,14 @@ void write_failure_file(const std::string& folder, const Failure& failure) noexc
   try {
     const std::string target = folder + "/failure.json";
     const std::string temporary = fmt::format("{}.{}.tmp", target, failure.rank);
+    const std::time_t now = std::time(nullptr);
+    char time[32];
+    std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
     std::ofstream(temporary) << fmt::format(
-        "{{\"rank\": {}, \"size\": {}, \"host\": {}, \"pid\": {}, \"phase\": {}, \"code\": {},\n"
-        " \"message\": {},\n \"hint\": {},\n \"time\": \"{:%Y-%m-%dT%H:%M:%S}Z\"}}\n",
-        failure.rank, failure.size, quoted(failure.host), getpid(), quoted(failure.phase),
-        static_cast<int>(failure.code), quoted(failure.message), quoted(failure.hint),
-        fmt::gmtime(std::time(nullptr)));
+        "{{\"rank\": {}, \"size\": {}, \"host\": {}, \"phase\": {}, \"code\": {},\n"
+        " \"message\": {},\n \"hint\": {},\n \"time\": \"{}\"}}\n",
+        failure.rank, failure.size, quoted(failure.host), quoted(failure.phase),
+        static_cast<int>(failure.code), quoted(failure.message), quoted(failure.hint), time);
     std::rename(temporary.c_str(), target.c_str());
   } catch (...) {
   }

@@ -24,7 +24,7 @@ struct World {
 
 /// Names the phase for failure reports: "opening data", "step 1200". Cheap; any time.
 void set_phase(const std::string& phase);
-/// Where failure.json (rank, size, host, pid, phase, code, message, hint, time) goes once the run
+/// Where failure.json (rank, size, host, phase, code, message, hint, time) goes once the run
 /// folder is known.
 void set_failure_folder(const std::string& folder);
 /// Starts MPI if launched by mpirun or srun, calls `body`, closes the world in order; returns the

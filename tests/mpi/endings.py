@@ -26,10 +26,10 @@ def run(how, who, ranks=2):
     return done.returncode, done.stdout + done.stderr, failure, seconds
 
 
-def check(title, got, code, text=None, times=1, **fields):
+def check(title, got, exit_code, text=None, times=1, **fields):
     returned, said, failure, seconds = got
     try:
-        assert returned == code, f"exit code {returned}, expected {code}"
+        assert returned == exit_code, f"exit code {returned}, expected {exit_code}"
         assert seconds < 15, f"{seconds:.1f} s"
         if text:
             assert said.count(text) == times, f"{text!r} printed {said.count(text)} times, expected {times}"
