@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "base/nearest.h"
 #include "data/metadata_command.h"
+#include "data/sources/h5ad_source.h"
 #include "data/sources/npz_source.h"
 #include "data/sources/synthetic_source.h"
 
@@ -27,6 +28,7 @@ std::unique_ptr<ChunkSource> open(const SourceOptions& options) {
 const std::vector<SourceFormat>& source_table() {
   static const std::vector<SourceFormat> table = {
       {"npz", is_npz, open<NpzSource>},
+      {"h5ad", [](const std::string& path) { return path.ends_with(".h5ad"); }, open<H5adSource>},
       {"synthetic", [](const std::string&) { return false; }, open<SyntheticSource>},
   };
   return table;
