@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/format.h"
@@ -10,6 +9,7 @@
 #include "data/metadata_command.h"
 #include "io/digest.h"
 #include "io/files.h"
+#include "io/json.h"
 
 namespace cellmill::data {
 namespace {
