@@ -24,12 +24,14 @@ void describe(config::Schema& s, CycleHeadOptions& o) {
 }
 
 void describe(config::Schema& s, CycleLossOptions& o) {
-  s.field("reconstruction", o.reconstruction, "weight of the cycle's reconstruction", not_negative());
+  s.field("reconstruction", o.reconstruction, "weight of the cycle's reconstruction",
+          not_negative());
   s.field("reconstruction_over", o.reconstruction_over,
           "sum or mean over genes; with the mean the classifier term takes over",
           one_of({"sum", "mean"}));
   s.field("integration", o.integration, "weight of hidden-state consistency", not_negative());
-  s.field("integration_over", o.integration_over, "mean or sum over heads", one_of({"mean", "sum"}));
+  s.field("integration_over", o.integration_over, "mean or sum over heads",
+          one_of({"mean", "sum"}));
   s.field("integration_heads", o.integration_heads, "base and fields, or fields alone",
           one_of({"all", "fields"}));
   s.field("target", o.target, "weight of the classifier's verdict on generated cells",

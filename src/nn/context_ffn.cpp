@@ -122,8 +122,8 @@ Routing route_sets(const at::Tensor& contexts,
 
 at::Tensor context_ffn(const at::Tensor& x, const FfnPool& pool, const Routing& routing) {
   const auto row = routing.row.to(x.device());
-  auto y = SegmentLinear::apply(x.index_select(0, row).to(pool.weight1.scalar_type()),
-                                pool.weight1, pool.bias1, routing.context, routing.begin);
+  auto y = SegmentLinear::apply(x.index_select(0, row).to(pool.weight1.scalar_type()), pool.weight1,
+                                pool.bias1, routing.context, routing.begin);
   if (pool.kind != FfnKind::kLinear) y = at::relu(y);
   if (pool.kind == FfnKind::kMlp) {
     y = SegmentLinear::apply(y, pool.weight2, pool.bias2, routing.context, routing.begin);
