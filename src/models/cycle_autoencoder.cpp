@@ -1,6 +1,7 @@
 #include "models/cycle_autoencoder.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "base/error.h"
 #include "models/target_contexts.h"
