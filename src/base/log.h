@@ -2,10 +2,10 @@
 // What the program says. Rank 0 speaks on the console (stderr); every rank writes log/rank-N.log
 // once a file is set. Lines are "time level [rank] text". Results that a user pipes (tables, JSON)
 // go to stdout through `say`, never through the log.
-#include <spdlog/fmt/fmt.h>
-
 #include <string>
 #include <string_view>
+
+#include "base/format.h"
 
 namespace cellmill::log {
 

@@ -1,6 +1,6 @@
 #pragma once
 // Training and validation cells: whole chunks held out, or a fraction of cells by a keyed hash of
-// the cell's number, so that a cell stays on its side whatever the files, ranks or epochs.
+// the cell's number, so that a cell stays on its side whatever the ranks, epochs or chunk sizes.
 #include <cstdint>
 #include <vector>
 
@@ -15,16 +15,16 @@ namespace cellmill::data {
 
 struct SplitOptions {
   double validation_fraction = 0.1;
-  std::vector<std::int64_t> validation_chunks;  ///< ids; if given, the fraction is not used
+  std::vector<std::int64_t> validation_chunks = {};  ///< ids; if given, the fraction is not used
   std::uint64_t seed = 0;
 };
 void describe(config::Schema& schema, SplitOptions& options);
 
 struct Split {
-  CellFilter train, validation;
+  CellFilter train, validation;  ///< one bit a cell; each cell is in exactly one of them
 };
-/// Throws UsageError if a named chunk does not exist or nothing is left to train on. Validation may
-/// be empty.
+/// Throws UsageError (78) if a named chunk does not exist, the fraction is not in [0, 1), or
+/// nothing is left to train on. Validation may be empty.
 Split make_split(const std::vector<ChunkInfo>& index, const SplitOptions& options);
 
 }  // namespace cellmill::data

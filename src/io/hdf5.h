@@ -1,10 +1,12 @@
 #pragma once
 // HDF5 with owners and words: handles close themselves, errors are DataError with file, object and
-// the library's own message. One process-wide lock guards the library (Debian's build is not
-// thread-safe), so every call here is thread-safe and serial.
+// the library's own message (65 for what a file says, 74 where the system refused). One
+// process-wide lock guards the library (Debian's build is not thread-safe), so every call here is
+// thread-safe and serial. Text is read variable-length or fixed and written variable-length UTF-8,
+// as h5py and anndata do; truth values are h5py's enum and read as integers. No file locks are
+// taken: cluster file systems refuse them.
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,28 +29,31 @@ class H5File {
   bool exists(const std::string& object) const;
   bool is_group(const std::string& object) const;
   std::vector<std::string> children(const std::string& group) const;  ///< sorted
-  std::vector<std::int64_t> shape(const std::string& dataset) const;
+  std::vector<std::int64_t> shape(const std::string& dataset) const;  ///< {} is a scalar
   H5Type type(const std::string& dataset)
       const;  ///< the nearest of the types above (bool and small ints: kInt32)
 
-  // whole datasets, converted by HDF5 to the asked type
+  // whole datasets, converted by HDF5 to the asked type; a value that an asked integer type cannot
+  // hold (too large, a fraction, NaN) is refused
   template <class T>
   std::vector<T> read(const std::string& dataset) const;  ///< T: int32, int64, float, double, uint8
   std::vector<std::string> read_strings(const std::string& dataset) const;
   /// Elements [begin, end) of a 1-d dataset, or rows [begin, end) of a 2-d one.
   template <class T>
   std::vector<T> read_range(const std::string& dataset, std::int64_t begin, std::int64_t end) const;
+  std::string read_string(const std::string& dataset) const;  ///< of a scalar, or of one element
 
+  // new datasets, with the groups above them; `compressed` is chunks of some 512 kB, byte-shuffled
+  // and deflated
   template <class T>
   void write(const std::string& dataset, std::span<const T> values,
              const std::vector<std::int64_t>& shape, bool compressed = false);
-  void write_strings(const std::string& dataset,
-                     const std::vector<std::string>& values);  ///< variable-length UTF-8, 1-d
+  void write_bools(const std::string& dataset, std::span<const std::uint8_t> values);      ///< 1-d
+  void write_strings(const std::string& dataset, const std::vector<std::string>& values);  ///< 1-d
   void write_string(const std::string& dataset, const std::string& value);  ///< scalar
-  std::string read_string(const std::string& dataset) const;
-  void make_group(const std::string& group);  ///< with its parents
+  void make_group(const std::string& group);  ///< with its parents; one that is there is kept
 
-  // attributes of a group or dataset ("/" is the file)
+  // attributes of a group or dataset ("/" is the file); `set` replaces
   bool has_attribute(const std::string& object, const std::string& name) const;
   std::string string_attribute(const std::string& object, const std::string& name) const;
   std::int64_t int_attribute(const std::string& object, const std::string& name) const;
@@ -62,8 +67,7 @@ class H5File {
                      const std::vector<std::string>& values);
   void set_attribute(const std::string& object, const std::string& name,
                      const std::vector<std::int64_t>& values);
-  void set_bool_attribute(const std::string& object, const std::string& name,
-                          bool value);  ///< h5py's enum
+  void set_bool_attribute(const std::string& object, const std::string& name, bool value);
 
   void flush();
   void close();  ///< the success path calls it; it reports errors, the destructor is silent

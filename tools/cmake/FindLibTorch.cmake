@@ -18,6 +18,7 @@ if(NOT TARGET LibTorch::cpu)
   target_include_directories(LibTorch::cpu SYSTEM INTERFACE ${LibTorch_ROOT}/include ${LibTorch_INCLUDE})
   target_link_libraries(LibTorch::cpu INTERFACE ${LibTorch_CPU} ${LibTorch_C10} Threads::Threads)
   target_link_options(LibTorch::cpu INTERFACE -Wl,--allow-shlib-undefined)
+  target_compile_definitions(LibTorch::cpu INTERFACE FMT_HEADER_ONLY)  # the wheel's fmt headers hide Debian's, and it has no fmt library
 endif()
 
 if(CELLMILL_WITH_CUDA AND NOT TARGET LibTorch::cuda)

@@ -1,0 +1,3 @@
+#pragma once
+// Text formatting for every directory: fmt::format and fmt::join, from the copy that spdlog uses.
+#include <spdlog/fmt/fmt.h>

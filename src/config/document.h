@@ -1,0 +1,44 @@
+#pragma once
+// A YAML text as a tree of values that know their place. The only file of the project that knows a
+// YAML library.
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace cellmill::config {
+
+/// A named text: a run file as rank 0 read it, or a config from a checkpoint.
+struct Text {
+  std::string name;
+  std::string text;
+};
+
+struct Entry;
+
+struct Node {
+  enum class Kind { kNull, kScalar, kList, kMap };
+  Kind kind = Kind::kNull;
+  std::string text;     ///< of a scalar
+  bool quoted = false;  ///< a scalar in quotes: text, whatever it looks like
+  int line = 0;         ///< from 1; 0 if there is no place
+  int column = 0;       ///< from 1, in characters
+  std::vector<Node> items;
+  std::vector<Entry> entries;  ///< of a map, in order, keys as they stand (even if twice)
+};
+
+struct Entry {
+  Node key;
+  Node value;
+};
+
+/// What the parser did not understand.
+struct SyntaxError : std::runtime_error {
+  SyntaxError(const std::string& what, int line, int column)
+      : std::runtime_error(what), line(line), column(column) {}
+  int line, column;
+};
+
+/// Parses one document; an empty text is a kNull. Throws SyntaxError, also for a second document.
+Node parse_yaml(const std::string& text);
+
+}  // namespace cellmill::config

@@ -1,0 +1,37 @@
+#pragma once
+// An open file that closes itself, with whole reads and writes (short ones and EINTR are continued)
+// and errors as DataError with the system's own words. Positional reads may run in any thread; the
+// rest belongs to one thread.
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+
+namespace cellmill::io {
+
+/// Throws DataError "cannot ACTION: strerror(code)". 66 where a file to read is not there, else 74.
+[[noreturn]] void throw_system_error(const std::filesystem::path& path, const char* action,
+                                     int code);
+
+class Descriptor {
+ public:
+  enum class Mode { kRead, kCreateNew, kAppend };
+  Descriptor() = default;
+  Descriptor(const std::filesystem::path& path, Mode mode);
+  Descriptor(Descriptor&& other) noexcept;
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  ~Descriptor();
+
+  const std::filesystem::path& path() const { return path_; }
+  std::uint64_t size() const;
+  /// Bytes read at `offset`: less than asked only at the end of the file.
+  std::size_t read_at(void* data, std::size_t bytes, std::uint64_t offset) const;
+  void write(const void* data, std::size_t bytes);
+  void sync();
+  void close();  ///< reports errors, the destructor is silent
+
+ private:
+  std::filesystem::path path_;
+  int number_ = -1;
+};
+
+}  // namespace cellmill::io

@@ -1,0 +1,148 @@
+#include "io/files.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+
+#include "base/error.h"
+
+namespace cellmill::io {
+
+namespace {
+
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+fs::path temporary_beside(const fs::path& target) {
+  static std::atomic<unsigned> counter{0};
+  fs::path name = target.filename();
+  if (name.empty()) throw InternalError("no file name in " + target.string());
+  for (;;) {
+    fs::path candidate =
+        folder_of(target) / ("." + name.string() + ".tmp-" + std::to_string(::getpid()) + "-" +
+                             std::to_string(counter++));
+    std::error_code ignored;
+    if (!fs::exists(fs::symlink_status(candidate, ignored))) return candidate;
+  }
+}
+
+void move_into_place(const fs::path& temporary, const fs::path& target) {
+  if (std::rename(temporary.c_str(), target.c_str()) != 0)
+    throw_system_error(target, "rename a finished file to it", errno);
+  sync_folder(folder_of(target));
+}
+
+void sync_tree(const fs::path& folder) {
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_directory())
+      sync_folder(entry.path());
+    else if (entry.is_regular_file())
+      sync_file(entry.path());
+  }
+  sync_folder(folder);
+}
+
+void remove_quietly(const fs::path& path) {
+  std::error_code ignored;
+  fs::remove_all(path, ignored);
+}
+
+}  // namespace
+
+std::string read_text(const fs::path& path) {
+  Descriptor file(path, Descriptor::Mode::kRead);
+  std::string text(file.size(), '\0');
+  text.resize(file.read_at(text.data(), text.size(), 0));
+  for (char piece[4096];;) {  // /proc and pipes-to-be say size 0
+    std::size_t n = file.read_at(piece, sizeof piece, text.size());
+    if (n == 0) return text;
+    text.append(piece, n);
+  }
+}
+
+void publish_file(const fs::path& target,
+                  const std::function<void(const fs::path& temporary)>& fill) {
+  fs::path temporary = temporary_beside(target);
+  try {
+    fill(temporary);
+    sync_file(temporary);
+    move_into_place(temporary, target);
+  } catch (...) {
+    remove_quietly(temporary);
+    throw;
+  }
+}
+
+void write_text_atomically(const fs::path& path, std::string_view text) {
+  publish_file(path, [&](const fs::path& temporary) {
+    Descriptor file(temporary, Descriptor::Mode::kCreateNew);
+    file.write(text.data(), text.size());
+    file.close();
+  });
+}
+
+void publish_folder(const fs::path& target,
+                    const std::function<void(const fs::path& temporary)>& fill) {
+  std::error_code ignored;
+  if (fs::exists(fs::symlink_status(target, ignored)))
+    throw DataError({target.string(), {}, {}, {}}, "exists already", "remove it, or choose another",
+                    Exit::kIo);
+  fs::path temporary = temporary_beside(target);
+  std::error_code code;
+  if (!fs::create_directory(temporary, code))
+    throw_system_error(temporary, "create", code ? code.value() : EEXIST);
+  try {
+    fill(temporary);
+    sync_tree(temporary);
+    move_into_place(temporary, target);
+  } catch (const fs::filesystem_error& error) {
+    remove_quietly(temporary);
+    throw_system_error(error.path1(), "sync", error.code().value());
+  } catch (...) {
+    remove_quietly(temporary);
+    throw;
+  }
+}
+
+void sync_file(const fs::path& path) { Descriptor(path, Descriptor::Mode::kRead).sync(); }
+
+void sync_folder(const fs::path& path) {
+  int number = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (number < 0) throw_system_error(path, "open", errno);
+  int code = ::fsync(number) == 0 ? 0 : errno;
+  ::close(number);
+  // Some network file systems know no fsync of a folder.
+  if (code != 0 && code != EINVAL && code != ENOTSUP) throw_system_error(path, "sync", code);
+}
+
+std::uint64_t free_bytes(const fs::path& path) {
+  struct statvfs status {};
+  if (::statvfs(path.c_str(), &status) != 0) throw_system_error(path, "ask free space of", errno);
+  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
+LineFile::LineFile(const fs::path& path) : file_(path, Descriptor::Mode::kAppend) {}
+
+void LineFile::append(std::string_view line) {
+  std::string bytes(line);
+  bytes += '\n';
+  file_.write(bytes.data(), bytes.size());
+}
+
+void LineFile::filter(const fs::path& path,
+                      const std::function<bool(std::string_view line)>& keep) {
+  if (!fs::exists(path)) return;
+  std::string text = read_text(path), kept;
+  std::string_view rest = text;
+  for (std::size_t end; (end = rest.find('\n')) != std::string_view::npos;
+       rest.remove_prefix(end + 1))
+    if (keep(rest.substr(0, end))) kept += rest.substr(0, end + 1);
+  if (kept != text) write_text_atomically(path, kept);
+}
+
+}  // namespace cellmill::io
