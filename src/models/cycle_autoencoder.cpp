@@ -60,31 +60,37 @@ CycleOutputs CycleAutoencoder::run(const data::Batch& batch, const at::Tensor& t
   const auto& weight = options_.loss;
   const auto cells = static_cast<double>(batch.global_cells);
   const auto x = dense(batch);
-  const auto source = generator_.routes(batch.labels), target = generator_.routes(targets);
+  const auto from = generator_.routes(batch.labels), to = generator_.routes(targets);
 
   CycleOutputs out;
-  out.first = generator_.pass(x, source, target, keep_contributions);
-  out.second = generator_.pass(out.first.output, target, source, keep_contributions);
+  out.first = generator_.pass(x, from, to, keep_contributions);
+  out.second = generator_.pass(out.first.output, to, from, keep_contributions);
   out.target_logits = classifier_.logits(out.first.output, /*frozen=*/true);
   out.real_logits = classifier_.logits(x, /*frozen=*/false);
 
   const auto over =
       weight.reconstruction_over == "sum" ? cells : cells * static_cast<double>(batch.genes);
   const auto reconstruction = nn::squared_error_sum(out.second.output, x) / over;
-  const auto target_loss =
+  const auto target =
       labels_loss(out.target_logits, targets, known_labels(targets, context), cells);
-  const auto classifier_loss =
+  const auto real =
       labels_loss(out.real_logits, batch.labels, known_labels(batch.labels, context), cells);
+  const auto mean = [](const std::vector<at::Tensor>& fields) { return at::stack(fields).mean(); };
   out.losses.terms = {
       {"reconstruction", reconstruction, weight.reconstruction, "generator"},
       {"integration", integration(out.first, out.second, cells), weight.integration, "generator"},
-      {"target", target_loss, weight.target, "generator"},
-      {"classifier", classifier_loss, 1, "classifier"}};
+      {"target", mean(target), weight.target, "generator"},
+      {"classifier", mean(real), 1, "classifier"}};
   if (populations_) {
     out.losses.terms.push_back(
         {"match", matching(out.first.output, targets, context), weight.match, "generator"});
   }
-  out.losses.touched = generator_.touched(source, target);
+  for (std::size_t f = 0; f < target.size(); ++f) {
+    const auto& field = vocabulary_.fields[f].name;
+    out.losses.terms.push_back({"target/" + field, target[f].detach(), 0, "generator"});
+    out.losses.terms.push_back({"classifier/" + field, real[f].detach(), 0, "classifier"});
+  }
+  out.losses.touched = generator_.touched(from, to);
   return out;
 }
 
@@ -109,18 +115,17 @@ at::Tensor CycleAutoencoder::known_labels(const at::Tensor& labels,
   return at::clamp_min(known, 1);
 }
 
-at::Tensor CycleAutoencoder::labels_loss(const std::vector<at::Tensor>& logits,
-                                         const at::Tensor& labels, const at::Tensor& known,
-                                         double cells) const {
-  at::Tensor sum;
+std::vector<at::Tensor> CycleAutoencoder::labels_loss(const std::vector<at::Tensor>& logits,
+                                                      const at::Tensor& labels,
+                                                      const at::Tensor& known, double cells) const {
+  std::vector<at::Tensor> losses;
   for (std::size_t f = 0; f < logits.size(); ++f) {
     const auto column = static_cast<std::int64_t>(f);
     const auto over = known.defined() ? known[column].item<double>() : cells;
-    const auto loss =
-        nn::cross_entropy_sum(logits[f], labels.select(1, column).contiguous()) / over;
-    sum = sum.defined() ? sum + loss : loss;
+    losses.push_back(nn::cross_entropy_sum(logits[f], labels.select(1, column).contiguous()) /
+                     over);
   }
-  return sum / static_cast<double>(logits.size());
+  return losses;
 }
 
 at::Tensor CycleAutoencoder::matching(const at::Tensor& generated, const at::Tensor& targets,

@@ -66,8 +66,10 @@ class CycleAutoencoder final : public Model,
   at::Tensor dense(const data::Batch& batch) const;
   at::Tensor integration(const GeneratorPass& first, const GeneratorPass& second,
                          double cells) const;
-  at::Tensor labels_loss(const std::vector<at::Tensor>& logits, const at::Tensor& labels,
-                         const at::Tensor& known, double cells) const;
+  /// One loss a field; the term is their mean.
+  std::vector<at::Tensor> labels_loss(const std::vector<at::Tensor>& logits,
+                                      const at::Tensor& labels, const at::Tensor& known,
+                                      double cells) const;
   at::Tensor known_labels(const at::Tensor& labels, const StepContext& context) const;
   at::Tensor matching(const at::Tensor& generated, const at::Tensor& targets,
                       const StepContext& context) const;

@@ -7,18 +7,9 @@
 namespace cellmill::models {
 
 Populations::Populations(const data::Vocabulary& vocabulary, const std::vector<std::string>& fields,
-                         at::ScalarType dtype) {
-  std::int64_t populations = 1;
-  for (const auto& name : fields) {
-    std::int64_t column = 0;
-    const auto n = static_cast<std::int64_t>(vocabulary.fields.size());
-    while (column < n && vocabulary.fields[static_cast<std::size_t>(column)].name != name) ++column;
-    if (column == n) throw UsageError("match_fields: no field '" + name + "'", {}, Exit::kConfig);
-    columns_.push_back(column);
-    sizes_.push_back(static_cast<std::int64_t>(
-        vocabulary.fields[static_cast<std::size_t>(column)].categories.size()));
-    populations *= sizes_.back();
-  }
+                         at::ScalarType dtype)
+    : joint_(vocabulary, fields, "match_fields") {
+  const auto populations = joint_.count();
   const auto genes = static_cast<std::int64_t>(vocabulary.genes.size());
   if (populations * genes > (std::int64_t{1} << 28)) {
     throw UsageError("match_fields: " + std::to_string(populations) + " populations of " +
@@ -30,25 +21,14 @@ Populations::Populations(const data::Vocabulary& vocabulary, const std::vector<s
   cells_ = at::zeros({populations}, at::kLong);
 }
 
-at::Tensor Populations::joint(const at::Tensor& codes) const {
-  auto key = at::zeros({codes.size(0)}, codes.options());
-  auto missing = at::zeros({codes.size(0)}, codes.options().dtype(at::kBool));
-  for (std::size_t k = 0; k < columns_.size(); ++k) {
-    const auto column = codes.select(1, columns_[k]);
-    key = key * sizes_[k] + column;
-    missing = missing.logical_or(column < 0);
-  }
-  return key.masked_fill(missing, -1);
-}
-
 at::Tensor Populations::keys(const at::Tensor& codes) const {
-  const auto key = joint(codes);
+  const auto key = joint_(codes);
   const auto cells = cells_.index_select(0, at::clamp_min(key, 0));
   return key.masked_fill(cells < 2, -1);
 }
 
 void Populations::survey(const at::Tensor& x, const at::Tensor& codes) {
-  const auto key = joint(codes);
+  const auto key = joint_(codes);
   const auto rows = (key >= 0).nonzero().squeeze(1);
   const auto known = key.index_select(0, rows);
   const auto genes = sums_.size(1) - 1;

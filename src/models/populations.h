@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "data/chunk.h"
+#include "models/context_keys.h"
 
 namespace cellmill::models {
 
@@ -34,8 +35,7 @@ class Populations {
   void to(c10::Device device);
 
  private:
-  at::Tensor joint(const at::Tensor& codes) const;
-  std::vector<std::int64_t> columns_, sizes_;
+  ContextKeys joint_;
   at::Tensor sums_, means_, cells_;
 };
 

@@ -151,7 +151,7 @@ GoldenResult run_golden(const std::string& path) {
     const auto batch = golden.batch(step);
     const auto& targets = t.at("batch" + std::to_string(step) + "/target");
     const auto out = model.run(batch, targets, stepper.context(), true);
-    auto result = stepper.gradients(out.losses, 0);
+    auto result = stepper.gradients(out.losses, {});
     if (step == 0) {
       compare_outputs(golden, out, model.heads(), compare);
       for (const auto& [name, value] : named(model)) {

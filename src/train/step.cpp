@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "base/stop.h"
 #include "base/stopwatch.h"
 
 namespace cellmill::train {
@@ -51,7 +50,7 @@ models::StepContext Stepper::context() {
   return {seed_, [this](at::Tensor& tensor) { world_.all_reduce(tensor, comm::Op::kSum); }};
 }
 
-StepResult Stepper::step(const data::Batch& batch, double schedule) {
+StepResult Stepper::step(const data::Batch& batch, double schedule, Votes votes) {
   Stopwatch watch;
   models::Losses losses;
   {
@@ -59,14 +58,14 @@ StepResult Stepper::step(const data::Batch& batch, double schedule) {
     losses = model_.losses(batch, context());
   }
   times_.forward += watch.lap();
-  auto result = gradients(losses, stop_requested());
+  auto result = gradients(losses, votes);
   watch.lap();
   update(schedule, result);
   times_.optimise += watch.lap();
   return result;
 }
 
-StepResult Stepper::gradients(const models::Losses& losses, int stop) {
+StepResult Stepper::gradients(const models::Losses& losses, Votes votes) {
   Stopwatch watch;
   for (auto& optimiser : optimisers_) {
     optimiser.zero_gradient();
@@ -80,12 +79,13 @@ StepResult Stepper::gradients(const models::Losses& losses, int stop) {
   }
   times_.backward += watch.lap();
 
-  // One small reduction carries the losses; the flag of a signal rides on it.
-  auto values = at::empty({static_cast<std::int64_t>(losses.terms.size()) + 1}, at::kDouble);
+  // One small reduction carries the losses; the votes ride on it.
+  auto values = at::empty({static_cast<std::int64_t>(losses.terms.size()) + 2}, at::kDouble);
   for (std::size_t k = 0; k < losses.terms.size(); ++k) {
     values[static_cast<std::int64_t>(k)] = losses.terms[k].value.item<double>();
   }
-  values[-1] = stop;
+  values[-2] = votes.stop;
+  values[-1] = votes.save;
   if (world_.size() > 1) {
     values = values.to(optimisers_.front().gradient().device());
     world_.all_reduce(values, comm::Op::kSum);
@@ -101,7 +101,7 @@ StepResult Stepper::gradients(const models::Losses& losses, int stop) {
   times_.synchronise += watch.lap();
 
   StepResult result;
-  result.stop = static_cast<int>(values[-1].item<double>());
+  result.votes = {static_cast<int>(values[-2].item<double>()), values[-1].item<double>() > 0};
   for (std::size_t k = 0; k < losses.terms.size(); ++k) {
     const auto& term = losses.terms[k];
     const double value = values[static_cast<std::int64_t>(k)].item<double>();

@@ -20,6 +20,13 @@ struct StepTimes {
   double forward = 0, backward = 0, synchronise = 0, optimise = 0;
 };
 
+/// What a rank wants besides the step; rides on the reduction of the losses, so that all ranks do
+/// it after the same step.
+struct Votes {
+  int stop = 0;  ///< number of a signal
+  bool save = false;
+};
+
 struct StepResult {
   std::map<std::string, double>
       losses;  ///< of the global batch, by term, unweighted; and each group's weighted total
@@ -32,10 +39,10 @@ class Stepper {
   Stepper(models::Model& model, comm::Communicator& world, std::uint64_t seed, Precision precision);
   /// `schedule` multiplies the learning rates. Throws InternalError if a loss or gradient is not
   /// finite.
-  StepResult step(const data::Batch& batch, double schedule);
+  StepResult step(const data::Batch& batch, double schedule, Votes votes);
   /// The two halves of a step, for the golden cases: synchronised gradients, then clipping, update
   /// and projection.
-  StepResult gradients(const models::Losses& losses, int stop);
+  StepResult gradients(const models::Losses& losses, Votes votes);
   void update(double schedule, StepResult& result);
 
   models::StepContext context();
