@@ -67,7 +67,7 @@ class Trainer {
   std::optional<Progress> progress_;
   TrainingState state_;
   std::int64_t total_steps_ = 0;
-  std::int64_t last_saved_ = -1, last_evaluated_ = -1;
+  std::int64_t last_saved_ = -1;
   bool ended_early_ = false;
   int stop_ = 0;
   bool save_asked_ = false;
@@ -180,20 +180,22 @@ Exit Trainer::run() {
     progress_.emplace("training", total_steps_, "steps");
   }
   since_record_.lap();
-  while (!finished() && stop_ == 0) {
-    comm::set_phase("step " + std::to_string(state_.steps));
-    const auto batch = training_->next();
-    if (!batch) {
+  while (stop_ == 0) {
+    if (state_.position.step == training_->plan().steps()) {
+      training_->next();
       end_epoch();
-      continue;
+    } else if (finished()) {
+      break;
+    } else {
+      comm::set_phase("step " + std::to_string(state_.steps));
+      step(*training_->next());
     }
-    step(*batch);
   }
   if (stop_ != 0) {
     save();
     log::info("signal {}: saved at step {}, asking to be started again", stop_, state_.steps);
   } else {
-    if (last_evaluated_ != state_.steps) evaluate_now();
+    evaluate_now();
     save();
   }
   if (recorder_) recorder_->close(stop_ == 0);
@@ -266,12 +268,12 @@ void Trainer::end_epoch() {
 }
 
 void Trainer::evaluate_now() {
-  if (validation_->plan().cells() == 0 || last_evaluated_ == state_.steps) return;
+  if (validation_->plan().cells() == 0 || state_.last_evaluated == state_.steps) return;
   comm::set_phase("evaluating at step " + std::to_string(state_.steps));
   Stopwatch watch;
   const auto result =
       evaluate(*model_, *validation_, *feed_, *world_.host_world, stepper_->context());
-  last_evaluated_ = state_.steps;
+  state_.last_evaluated = state_.steps;
   const auto score = result.scores.find(o_.evaluation.score);
   if (score == result.scores.end()) {
     std::string names;
