@@ -1,6 +1,5 @@
 #pragma once
-// A YAML text as a tree of values that know their place. The only file of the project that knows a
-// YAML library.
+// A YAML text as a tree of values that know their place. Only document.cpp knows a YAML library.
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -20,7 +19,7 @@ struct Node {
   Kind kind = Kind::kNull;
   std::string text;     ///< of a scalar
   bool quoted = false;  ///< a scalar in quotes: text, whatever it looks like
-  int line = 0;         ///< from 1; 0 if there is no place
+  int line = 0;         ///< from 1; 0 for a null, which has no place
   int column = 0;       ///< from 1, in characters
   std::vector<Node> items;
   std::vector<Entry> entries;  ///< of a map, in order, keys as they stand (even if twice)
@@ -40,5 +39,11 @@ struct SyntaxError : std::runtime_error {
 
 /// Parses one document; an empty text is a kNull. Throws SyntaxError, also for a second document.
 Node parse_yaml(const std::string& text);
+
+/// The line, and under it a caret at the column; "" if there is no such line.
+std::string excerpt(const std::string& text, int line, int column);
+
+/// Reads a file. Throws DataError: 66 if it is not there, 74 if it cannot be read.
+Text load_text(const std::string& path);
 
 }  // namespace cellmill::config

@@ -1,13 +1,10 @@
 #include "config/value.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
-#include <limits>
 
 #include "base/error.h"
-#include "base/format.h"
 #include "base/nearest.h"
+#include "config/scalar.h"
 
 namespace cellmill::config {
 namespace {
@@ -33,41 +30,6 @@ const char* name_of(Texts*) { return "a list of texts"; }
 const char* name_of(Wholes*) { return "a list of whole numbers"; }
 const char* name_of(Reals*) { return "a list of numbers"; }
 const char* name_of(Map*) { return "a map of texts"; }
-
-template <class Number>
-bool parse_exactly(std::string_view text, Number& value) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-bool parse(const std::string& text, bool& value) {
-  if (text != "true" && text != "True" && text != "false" && text != "False") return false;
-  value = text[0] == 't' || text[0] == 'T';
-  return true;
-}
-
-bool parse(const std::string& text, double& value) {
-  if (text == ".inf" || text == "-.inf") {
-    value = std::numeric_limits<double>::infinity() * (text[0] == '-' ? -1 : 1);
-    return true;
-  }
-  const bool digits = text.find_first_of("0123456789") != std::string::npos;  // not "inf", "nan"
-  return digits && parse_exactly(text, value);
-}
-
-template <class Whole>
-bool parse_whole(const std::string& text, Whole& value) {
-  if (parse_exactly(text, value)) return true;
-  double real = 0;  // 1e6 is a whole number too
-  if (!parse(text, real) || std::trunc(real) != real || std::abs(real) > 0x1p53) return false;
-  if (real < 0 && std::is_unsigned_v<Whole>) return false;
-  value = static_cast<Whole>(real);
-  return true;
-}
-
-bool parse(const std::string& text, std::int64_t& value) { return parse_whole(text, value); }
-bool parse(const std::string& text, std::uint64_t& value) { return parse_whole(text, value); }
 
 std::string found_in(const Node& node) {
   switch (node.kind) {
@@ -115,10 +77,11 @@ std::optional<Refusal> read(const Node& node, std::string& value) {
 
 template <class T>
 std::optional<Refusal> read(const Node& node, std::vector<T>& list) {
+  if (node.kind == Node::Kind::kScalar)
+    return refusal(name_of(&list), node, "write [" + node.text + "]");
   if (node.kind != Node::Kind::kList)
     return refusal(name_of(&list), node,
-                   node.kind == Node::Kind::kScalar ? "write [" + node.text + "]"
-                                                    : "write [] for an empty list");
+                   node.kind == Node::Kind::kNull ? "write [] for an empty list" : "");
   for (const Node& item : node.items) {
     T value{};
     if (auto wrong = read(item, value)) return wrong;
@@ -129,7 +92,8 @@ std::optional<Refusal> read(const Node& node, std::vector<T>& list) {
 
 std::optional<Refusal> read(const Node& node, Map& map) {
   if (node.kind != Node::Kind::kMap)
-    return refusal("a map of texts", node, "write {} for an empty map");
+    return refusal(name_of(&map), node,
+                   node.kind == Node::Kind::kNull ? "write {} for an empty map" : "");
   for (const Entry& entry : node.entries) {
     std::string key, value;
     if (auto wrong = read(entry.key, key)) return wrong;
@@ -186,16 +150,6 @@ const Node& culprit(const Node& node, const Check& check) {
   return node;
 }
 
-bool plain(const std::string& text) {
-  constexpr const char* letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_/";
-  if (text.empty() || text.find_first_of(letters) != 0) return false;
-  std::string lower = text;
-  std::transform(lower.begin(), lower.end(), lower.begin(), ::tolower);
-  for (const char* word : {"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
-    if (lower == word) return false;
-  return text.find_first_not_of(std::string(letters) + "0123456789.+-") == std::string::npos;
-}
-
 template <class T>
 std::string format_list(const std::vector<T>& list) {
   std::string text;
@@ -215,27 +169,6 @@ std::string type_name(const Target& target) {
   return std::visit([](auto* value) { return std::string(name_of(value)); }, target);
 }
 
-std::string format(double value) {
-  if (std::isinf(value)) return value < 0 ? "-.inf" : ".inf";
-  return fmt::format("{}", value);
-}
-
-std::string format(const std::string& text) {
-  if (plain(text)) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      (quoted += '\\') += c;
-    else if (c == '\n')
-      quoted += "\\n";
-    else if (static_cast<unsigned char>(c) < 0x20)
-      quoted += fmt::format("\\x{:02x}", c);
-    else
-      quoted += c;
-  }
-  return quoted + '"';
-}
-
 std::string format(const Target& target) {
   return std::visit(Overloaded{
                         [](const bool* value) { return std::string(*value ? "true" : "false"); },
@@ -252,6 +185,33 @@ std::string format(const Target& target) {
                         [](const auto* list) { return format_list(*list); },
                     },
                     target);
+}
+
+std::string canonical(const Node& node) {
+  std::string text;
+  switch (node.kind) {
+    case Node::Kind::kNull:
+      return "null";
+    case Node::Kind::kScalar: {
+      std::int64_t whole = 0;
+      std::uint64_t large = 0;
+      double real = 0;
+      bool flag = false;
+      if (node.quoted) return format(node.text);
+      if (parse(node.text, flag)) return flag ? "true" : "false";
+      if (parse(node.text, whole)) return std::to_string(whole);
+      if (parse(node.text, large)) return std::to_string(large);
+      return parse(node.text, real) ? format(real) : format(node.text);
+    }
+    case Node::Kind::kList:
+      for (const Node& item : node.items) text += (text.empty() ? "" : ", ") + canonical(item);
+      return "[" + text + "]";
+    case Node::Kind::kMap:
+      for (const Entry& entry : node.entries)
+        text += (text.empty() ? "" : ", ") + canonical(entry.key) + ": " + canonical(entry.value);
+      return "{" + text + "}";
+  }
+  throw InternalError("kind of a YAML node");
 }
 
 std::optional<Refusal> assign(const Target& target, const Check& check, const Node& node) {

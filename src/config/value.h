@@ -1,6 +1,5 @@
 #pragma once
-// Values of settings as YAML text, and back. Reals are written with the fewest digits that read
-// back to the same bits; texts are quoted where a reader could take them for something else.
+// Values of settings as YAML text, and back, for every type that a setting may have.
 #include <optional>
 #include <string>
 
@@ -14,8 +13,9 @@ std::string type_name(const Target& target);
 
 /// The value in one line of YAML.
 std::string format(const Target& target);
-std::string format(double value);
-std::string format(const std::string& text);
+
+/// A node in one line, numbers in the form that `format` gives them: equal values, equal texts.
+std::string canonical(const Node& node);
 
 /// What is wrong with `node` as a value of the target's type, or with the value by `check`.
 struct Refusal {

@@ -48,6 +48,12 @@ class H5File {
   template <class T>
   void write(const std::string& dataset, std::span<const T> values,
              const std::vector<std::int64_t>& shape, bool compressed = false);
+  /// An empty 2-d dataset, to be filled row range by row range; rows never written are zero.
+  template <class T>
+  void reserve(const std::string& dataset, const std::vector<std::int64_t>& shape);
+  /// Whole rows from `begin` on; as many as `values` fill.
+  template <class T>
+  void write_range(const std::string& dataset, std::int64_t begin, std::span<const T> values);
   void write_bools(const std::string& dataset, std::span<const std::uint8_t> values);      ///< 1-d
   void write_strings(const std::string& dataset, const std::vector<std::string>& values);  ///< 1-d
   void write_string(const std::string& dataset, const std::string& value);  ///< scalar

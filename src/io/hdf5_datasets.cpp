@@ -119,15 +119,20 @@ Id compressed_layout(const std::vector<std::int64_t>& shape, std::size_t value_b
   return layout;
 }
 
-void write_dataset(hid_t file, const Spot& spot, hid_t stored_type, hid_t memory_type,
-                   const std::vector<std::int64_t>& shape, const void* data, hid_t layout) {
+Id create_dataset(hid_t file, const Spot& spot, hid_t stored_type,
+                  const std::vector<std::int64_t>& shape, hid_t layout) {
   Id parents(H5Pcreate(H5P_LINK_CREATE), &H5Pclose);
   H5Pset_create_intermediate_group(parents, 1);
   Id space = h5::space_of(shape);
   hid_t made =
       check(H5Dcreate2(file, spot.where.c_str(), stored_type, space, parents, layout, H5P_DEFAULT),
             spot, "cannot create", Exit::kIo);
-  Id dataset(made, &H5Dclose);
+  return {made, &H5Dclose};
+}
+
+void write_dataset(hid_t file, const Spot& spot, hid_t stored_type, hid_t memory_type,
+                   const std::vector<std::int64_t>& shape, const void* data, hid_t layout) {
+  Id dataset = create_dataset(file, spot, stored_type, shape, layout);
   if (std::find(shape.begin(), shape.end(), 0) == shape.end())
     check(H5Dwrite(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), spot, "cannot write",
           Exit::kIo);
@@ -226,6 +231,37 @@ void H5File::write(const std::string& dataset, std::span<const T> values,
                 values.data(), layout < 0 ? H5P_DEFAULT : static_cast<hid_t>(layout));
 }
 
+template <class T>
+void H5File::reserve(const std::string& dataset, const std::vector<std::int64_t>& shape) {
+  Locked library;
+  Spot spot{handle_->path, dataset};
+  Id made = create_dataset(handle_->file, spot, Native<T>::id(), shape, H5P_DEFAULT);
+  check(H5Dclose(made.release()), spot, "cannot create", Exit::kIo);
+}
+
+template <class T>
+void H5File::write_range(const std::string& dataset, std::int64_t begin,
+                         std::span<const T> values) {
+  if (values.empty()) return;
+  Locked library;
+  Spot spot{handle_->path, dataset};
+  Source target = h5::open_dataset(handle_->file, spot, dataset);
+  std::vector<std::int64_t> shape = shape_of(target, spot);
+  std::int64_t rows =
+      shape.size() == 2 && shape[1] > 0 ? static_cast<std::int64_t>(values.size()) / shape[1] : 0;
+  if (rows == 0 || rows * shape[1] != static_cast<std::int64_t>(values.size()) || begin < 0 ||
+      begin + rows > shape[0])
+    throw InternalError(dataset + ": " + std::to_string(values.size()) + " values from row " +
+                        std::to_string(begin) + " are no rows of it");
+  hsize_t start[] = {static_cast<hsize_t>(begin), 0};
+  hsize_t extent[] = {static_cast<hsize_t>(rows), static_cast<hsize_t>(shape[1])};
+  check(H5Sselect_hyperslab(target.space, H5S_SELECT_SET, start, nullptr, extent, nullptr), spot,
+        "cannot select");
+  check(H5Dwrite(target.object, Native<T>::id(), h5::space_of({rows, shape[1]}), target.space,
+                 H5P_DEFAULT, values.data()),
+        spot, "cannot write", Exit::kIo);
+}
+
 void H5File::write_bools(const std::string& dataset, std::span<const std::uint8_t> values) {
   Locked library;
   Id type = h5::bool_type();
@@ -253,7 +289,9 @@ void H5File::write_string(const std::string& dataset, const std::string& value) 
   template std::vector<T> H5File::read_range<T>(const std::string&, std::int64_t, std::int64_t) \
       const;                                                                                    \
   template void H5File::write<T>(const std::string&, std::span<const T>,                        \
-                                 const std::vector<std::int64_t>&, bool);
+                                 const std::vector<std::int64_t>&, bool);                       \
+  template void H5File::reserve<T>(const std::string&, const std::vector<std::int64_t>&);       \
+  template void H5File::write_range<T>(const std::string&, std::int64_t, std::span<const T>);
 CELLMILL_H5_TYPE(std::int32_t)
 CELLMILL_H5_TYPE(std::int64_t)
 CELLMILL_H5_TYPE(float)

@@ -185,3 +185,20 @@ CATCH_TEST_CASE("threads may share the library", "[hdf5]") {
   for (std::thread& thread : threads) thread.join();
   CATCH_CHECK(bad == std::vector<int>(4, 0));
 }
+
+CATCH_TEST_CASE("a table is filled row range by row range", "[hdf5]") {
+  Scratch scratch;
+  std::string path = scratch / "rows.h5";
+  H5File file = H5File::create(path);
+  file.reserve<float>("/group/table", {5, 2});
+  file.write_range<float>("/group/table", 3, std::vector<float>{7, 8, 9, 10});
+  file.write_range<float>("/group/table", 0, std::vector<float>{1, 2});
+  CATCH_CHECK_THROWS_WITH(
+      file.write_range<float>("/group/table", 4, std::vector<float>{1, 2, 3, 4}),
+      "/group/table: 4 values from row 4 are no rows of it");
+  CATCH_CHECK_THROWS_WITH(file.write_range<float>("/group/table", 0, std::vector<float>{1, 2, 3}),
+                          "/group/table: 3 values from row 0 are no rows of it");
+  file.close();
+  CATCH_CHECK(H5File::open(path).read<float>("/group/table") ==
+              std::vector<float>{1, 2, 0, 0, 0, 0, 7, 8, 9, 10});
+}
