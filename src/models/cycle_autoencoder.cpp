@@ -3,12 +3,36 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <cstdlib>
+
 #include "base/error.h"
 #include "models/target_contexts.h"
 #include "nn/losses.h"
 #include "nn/sparse.h"
 
 namespace cellmill::models {
+namespace {
+
+std::size_t place_of(const data::Vocabulary& vocabulary, const std::string& field,
+                     const std::string& setting) {
+  for (std::size_t f = 0; f < vocabulary.fields.size(); ++f) {
+    if (vocabulary.fields[f].name == field) return f;
+  }
+  throw UsageError("model.cycle_autoencoder." + setting + ": no field '" + field + "'", {},
+                   Exit::kConfig);
+}
+
+double probability(const std::string& field, const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != 0 || !(value >= 0 && value <= 1)) {
+    throw UsageError("model.cycle_autoencoder.targets.keep: " + field + ": '" + text + "'",
+                     "a probability, 0 to 1", Exit::kConfig);
+  }
+  return value;
+}
+
+}  // namespace
 
 CycleAutoencoder::CycleAutoencoder(const CycleAutoencoderOptions& options,
                                    const data::Vocabulary& vocabulary, std::uint64_t seed,
@@ -21,6 +45,14 @@ CycleAutoencoder::CycleAutoencoder(const CycleAutoencoderOptions& options,
   if (vocabulary.fields.empty()) {
     throw UsageError("the cycle autoencoder needs at least one metadata field",
                      "name fields with data.fields", Exit::kConfig);
+  }
+  keep_.assign(vocabulary.fields.size(), options.targets.keep_probability);
+  for (const auto& [field, text] : options.targets.keep) {
+    keep_.at(place_of(vocabulary, field, "targets.keep")) = probability(field, text);
+  }
+  for (const auto& field : options.loss.match_kept) {
+    match_kept_.push_back(
+        static_cast<std::int64_t>(place_of(vocabulary, field, "loss.match_kept")));
   }
   if (options.loss.match > 0) populations_.emplace(vocabulary, options.loss.match_fields, dtype);
 }
@@ -46,8 +78,8 @@ at::Tensor CycleAutoencoder::draw(const data::Batch& batch, std::uint64_t seed) 
   for (const auto& field : vocabulary_.fields) {
     categories.push_back(static_cast<std::int64_t>(field.categories.size()));
   }
-  return draw_targets(batch.labels.cpu(), batch.cells, categories, options_.targets, seed,
-                      batch.epoch)
+  return draw_targets(batch.labels.cpu(), batch.cells, categories, keep_,
+                      options_.targets.exclude_source, seed, batch.epoch)
       .to(batch.labels.device());
 }
 
@@ -82,8 +114,8 @@ CycleOutputs CycleAutoencoder::run(const data::Batch& batch, const at::Tensor& t
       {"target", mean(target), weight.target, "generator"},
       {"classifier", mean(real), 1, "classifier"}};
   if (populations_) {
-    out.losses.terms.push_back(
-        {"match", matching(out.first.output, targets, context), weight.match, "generator"});
+    out.losses.terms.push_back({"match", matching(out.first.output, batch.labels, targets, context),
+                                weight.match, "generator"});
   }
   for (std::size_t f = 0; f < target.size(); ++f) {
     const auto& field = vocabulary_.fields[f].name;
@@ -128,9 +160,12 @@ std::vector<at::Tensor> CycleAutoencoder::labels_loss(const std::vector<at::Tens
   return losses;
 }
 
-at::Tensor CycleAutoencoder::matching(const at::Tensor& generated, const at::Tensor& targets,
-                                      const StepContext& context) const {
-  const auto keys = populations_->keys(targets);
+at::Tensor CycleAutoencoder::matching(const at::Tensor& generated, const at::Tensor& source,
+                                      const at::Tensor& targets, const StepContext& context) const {
+  auto keys = populations_->keys(targets);
+  for (const auto field : match_kept_) {
+    keys = keys.masked_fill(source.select(1, field) != targets.select(1, field), -1);
+  }
   const auto residual = generated - populations_->means().index_select(0, at::clamp_min(keys, 0));
   const auto rows = (keys >= 0).nonzero().squeeze(1);
   const auto key = keys.index_select(0, rows);

@@ -71,14 +71,16 @@ class CycleAutoencoder final : public Model,
                                       const at::Tensor& labels, const at::Tensor& known,
                                       double cells) const;
   at::Tensor known_labels(const at::Tensor& labels, const StepContext& context) const;
-  at::Tensor matching(const at::Tensor& generated, const at::Tensor& targets,
-                      const StepContext& context) const;
+  at::Tensor matching(const at::Tensor& generated, const at::Tensor& source,
+                      const at::Tensor& targets, const StepContext& context) const;
 
   CycleAutoencoderOptions options_;
   data::Vocabulary vocabulary_;
   at::ScalarType dtype_;
   CycleGenerator generator_;
   FieldClassifier classifier_;
+  std::vector<double> keep_;              ///< a field: probability that a target is the source
+  std::vector<std::int64_t> match_kept_;  ///< places of loss.match_kept
   std::optional<Populations> populations_;
 };
 

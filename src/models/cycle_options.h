@@ -36,11 +36,14 @@ struct CycleLossOptions {
   std::string labels_over = "batch";  ///< batch | known: what a field's cross-entropy is divided by
   double match = 0;                   ///< weight of population matching (ours); 0 is off
   std::vector<std::string> match_fields;  ///< fields whose values together name a population
+  std::vector<std::string>
+      match_kept;  ///< of these, fields whose target must be the source for a cell to count
 };
 
 struct CycleTargetOptions {
-  double keep_probability = 0;  ///< a field keeps its source with this probability
-  bool exclude_source = false;  ///< never draw the source category
+  double keep_probability = 0;              ///< a field keeps its source with this probability
+  std::map<std::string, std::string> keep;  ///< field -> its own keep probability
+  bool exclude_source = false;              ///< never draw the source category
 };
 
 struct CycleOptimiserOptions {

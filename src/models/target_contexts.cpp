@@ -8,7 +8,8 @@ namespace cellmill::models {
 
 at::Tensor draw_targets(const at::Tensor& source, const at::Tensor& cells,
                         const std::vector<std::int64_t>& categories,
-                        const CycleTargetOptions& options, std::uint64_t seed, std::int64_t epoch) {
+                        const std::vector<double>& keep, bool exclude_source, std::uint64_t seed,
+                        std::int64_t epoch) {
   const auto s = source.contiguous();
   auto target = at::empty_like(s);
   const auto* from = s.const_data_ptr<std::int64_t>();
@@ -27,11 +28,11 @@ at::Tensor draw_targets(const at::Tensor& source, const at::Tensor& cells,
                   static_cast<std::uint64_t>(f)});
       };
       const auto n = static_cast<std::uint64_t>(categories[static_cast<std::size_t>(f)]);
-      const bool skip_source = options.exclude_source && n > 1;
+      const bool skip_source = exclude_source && n > 1;
       drawn = static_cast<std::int64_t>(
           random::below(key(random::Use::kTarget), skip_source ? n - 1 : n));
       if (skip_source && drawn >= own) ++drawn;
-      if (random::unit(key(random::Use::kKeep)) < options.keep_probability) drawn = own;
+      if (random::unit(key(random::Use::kKeep)) < keep[static_cast<std::size_t>(f)]) drawn = own;
     }
   }
   return target;

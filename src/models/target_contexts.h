@@ -7,15 +7,15 @@
 #include <cstdint>
 #include <vector>
 
-#include "models/cycle_options.h"
-
 namespace cellmill::models {
 
-/// `source` [B, F] and `cells` [B] on the host; `categories` [F]. Missing sources stay missing
+/// `source` [B, F] and `cells` [B] on the host; `categories`, `keep` [F]. Missing sources stay
+/// missing
 /// (-1); otherwise uniform over all categories (or all but the source), then the source again with
 /// keep_probability.
 at::Tensor draw_targets(const at::Tensor& source, const at::Tensor& cells,
                         const std::vector<std::int64_t>& categories,
-                        const CycleTargetOptions& options, std::uint64_t seed, std::int64_t epoch);
+                        const std::vector<double>& keep, bool exclude_source, std::uint64_t seed,
+                        std::int64_t epoch);
 
 }  // namespace cellmill::models

@@ -31,7 +31,7 @@ struct StepResult {
   std::map<std::string, double>
       losses;  ///< of the global batch, by term, unweighted; and each group's weighted total
   std::map<std::string, double> norms;  ///< of each group's gradient, before clipping
-  int stop = 0;                         ///< the largest signal number that any rank has seen
+  Votes votes;                           ///< what any rank wanted
 };
 
 class Stepper {
