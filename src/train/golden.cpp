@@ -2,8 +2,8 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <spdlog/fmt/fmt.h>
 
+#include "base/format.h"
 #include "comm/solo_communicator.h"
 #include "models/cycle_autoencoder.h"
 #include "train/golden_case.h"

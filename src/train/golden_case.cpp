@@ -3,15 +3,15 @@
 #include <ATen/ATen.h>
 
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "io/json.h"
 #include "io/safetensors.h"
 
 namespace cellmill::train {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using io::Json;
 
 at::Tensor tensor_of(const io::RawTensor& raw, const std::string& file, const std::string& name) {
   const std::map<std::string, at::ScalarType> types = {

@@ -1,11 +1,11 @@
 #include "train/influence_figure.h"
 
-#include <spdlog/fmt/fmt.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <map>
+
+#include "base/format.h"
 
 namespace cellmill::train {
 namespace {
@@ -41,7 +41,8 @@ class Canvas {
     image_.height = height;
     image_.rgb.assign(static_cast<std::size_t>(width * height * 3), 255);
   }
-  void box(std::int64_t x, std::int64_t y, std::int64_t width, std::int64_t height, const Colour& c) {
+  void box(std::int64_t x, std::int64_t y, std::int64_t width, std::int64_t height,
+           const Colour& c) {
     for (auto j = std::max<std::int64_t>(0, y); j < std::min(y + height, image_.height); ++j) {
       for (auto i = std::max<std::int64_t>(0, x); i < std::min(x + width, image_.width); ++i) {
         std::copy(c.begin(), c.end(), image_.rgb.begin() + (j * image_.width + i) * 3);
@@ -50,7 +51,8 @@ class Canvas {
   }
   void text(std::int64_t x, std::int64_t y, const std::string& words) {
     for (const char letter : words) {
-      const auto glyph = glyphs().find(static_cast<char>(std::toupper(static_cast<unsigned char>(letter))));
+      const auto glyph =
+          glyphs().find(static_cast<char>(std::toupper(static_cast<unsigned char>(letter))));
       for (std::int64_t bit = 0; glyph != glyphs().end() && bit < 15; ++bit) {
         if (glyph->second[bit] == '1') {
           box(x + bit % 3 * kPixel, y + bit / 3 * kPixel, kPixel, kPixel, kInk);
@@ -81,13 +83,16 @@ io::Image influence_figure(const std::vector<HeadInfluence>& heads) {
   for (int quarter = 0; quarter <= 4; ++quarter) {
     canvas.box(left + quarter * kPlot / 4, kMargin, 1, rows * kRow, kGrid);
   }
-  const auto x_of = [&](double value) { return left + static_cast<std::int64_t>(value / largest * kPlot); };
+  const auto x_of = [&](double value) {
+    return left + static_cast<std::int64_t>(value / largest * kPlot);
+  };
   for (std::int64_t r = 0; r < rows; ++r) {
     const auto& h = heads[static_cast<std::size_t>(r)];
     const auto y = kMargin + r * kRow;
     canvas.text(kMargin, y + 10, h.head.substr(0, 24));
     canvas.box(left, y + 6, std::max<std::int64_t>(1, x_of(h.mean) - left), kRow - 12, kBar);
-    canvas.box(x_of(h.low), y + kRow / 2, std::max<std::int64_t>(1, x_of(h.high) - x_of(h.low)), 2, kInk);
+    canvas.box(x_of(h.low), y + kRow / 2, std::max<std::int64_t>(1, x_of(h.high) - x_of(h.low)), 2,
+               kInk);
     canvas.text(left + kPlot + kMargin, y + 10, fmt::format("{:.3g}", h.mean));
   }
   return std::move(canvas).image();

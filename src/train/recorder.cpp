@@ -1,16 +1,13 @@
 #include "train/recorder.h"
 
-#include <spdlog/fmt/fmt.h>
-
-#include <nlohmann/json.hpp>
-
-#include "base/error.h"
+#include "base/format.h"
+#include "io/json.h"
 #include "train/influence_figure.h"
 
 namespace cellmill::train {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
+using io::Json;
 
 namespace {
 
@@ -33,7 +30,9 @@ std::string folder_without_later(const fs::path& folder, std::int64_t steps) {
 
 Recorder::Recorder(const fs::path& folder, std::int64_t steps)
     : lines_(without_later(folder / "metrics.jsonl", steps)),
-      events_(folder_without_later(folder, steps)) {}
+      events_(folder_without_later(folder, steps)) {
+  if (steps > 0) events_.restart_at(steps + 1);  // for a TensorBoard that is open already
+}
 
 void Recorder::point(std::int64_t step, std::int64_t epoch, const std::string& split,
                      const std::map<std::string, double>& values,

@@ -177,7 +177,7 @@ Exit Trainer::run() {
                          {"seed", static_cast<double>(o_.train.seed)},
                          {"ranks", static_cast<double>(world_.size)}},
                         {"validation/" + o_.evaluation.score});
-    progress_.emplace("training", total_steps_, "steps");
+    progress_.emplace(ProgressOptions{"training", total_steps_, "steps", state_.steps});
   }
   since_record_.lap();
   while (stop_ == 0) {

@@ -2,10 +2,9 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
-#include <spdlog/fmt/fmt.h>
 
 #include "base/error.h"
-#include "data/vocabulary.h"
+#include "base/format.h"
 
 namespace cellmill::train {
 namespace {

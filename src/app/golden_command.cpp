@@ -1,15 +1,14 @@
-#include "train/golden.h"
-
 #include <algorithm>
 #include <filesystem>
 
-#include "app/commands.h"
+#include "app/command.h"
 #include "base/error.h"
 #include "base/format.h"
+#include "train/golden.h"
 
 namespace cellmill::app {
 
-int golden(comm::World& world, const Arguments& arguments) {
+int golden_command(comm::World& world, const Arguments& arguments) {
   std::string folder;
   config::CommandLine line(
       "cellmill golden",
