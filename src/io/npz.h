@@ -1,34 +1,36 @@
 #pragma once
 // numpy's .npy arrays and scipy's sparse .npz, as plain vectors. Byte orders and types are
 // converted; object arrays (pickles) are refused. Errors are DataError with file and member.
+// Format: numpy/lib/format.py (versions 1 to 3), scipy/sparse/_matrix_io.py.
 #include <cstdint>
-#include <map>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
-
-#include "io/zip.h"
 
 namespace cellmill::io {
 
 struct NpyArray {
   std::string dtype;  ///< numpy's descr, e.g. "<f4", "|S3"
   std::vector<std::int64_t> shape;
-  bool fortran_order = false;
-  std::vector<std::uint8_t> bytes;
-  std::int64_t size() const;  ///< product of the shape
-  /// Converted from any integer or float type; throws DataError (`place` in the message) for others
-  /// or values that do not fit.
+  bool fortran_order = false;       ///< the values below are in this order
+  std::vector<std::uint8_t> bytes;  ///< size() times the bytes of one value
+  std::int64_t size() const;        ///< product of the shape
+  /// Converted from any integer, truth or float type (2 to 8 bytes); throws DataError for others,
+  /// and for a value that does not fit (an integer that is too large, a fraction, a float64 beyond
+  /// float32; inf and NaN are floats).
   std::vector<std::int64_t> to_int64(const std::string& file, const std::string& member) const;
   std::vector<std::int32_t> to_int32(const std::string& file, const std::string& member) const;
   std::vector<float> to_float(const std::string& file, const std::string& member) const;
+  /// Of fixed-width bytes (|S) or unicode (<U), as UTF-8.
+  std::vector<std::string> to_strings(const std::string& file, const std::string& member) const;
 };
 
 NpyArray parse_npy(std::vector<std::uint8_t> bytes, const std::string& file,
                    const std::string& member);
 
-/// scipy.sparse.save_npz of a csr_matrix or csr_array. csc and coo are refused with the line that
-/// converts.
+/// scipy.sparse.save_npz of a csr_matrix or csr_array. csc, coo and others are refused with the
+/// line that converts.
 struct CsrFile {
   std::int64_t rows = 0, columns = 0;
   std::vector<std::int64_t> indptr;
@@ -38,12 +40,14 @@ struct CsrFile {
 /// Reads the shape alone (cheap): {rows, columns}.
 std::pair<std::int64_t, std::int64_t> read_csr_shape(const std::string& path);
 /// Structure is checked (lengths, rising indptr, columns in range, finite); values are not judged
-/// otherwise.
+/// otherwise. Columns of a row may come in any order.
 CsrFile read_csr(const std::string& path);
 /// As scipy.sparse.save_npz(path, csr_matrix, compressed) writes it. Written atomically.
 void write_csr(const std::string& path, const CsrFile& matrix, bool compressed);
-/// Dense float32 and string arrays, as numpy.savez writes them.
-struct NpzWriter {
+
+/// Dense arrays, stored, as numpy.savez writes them. Held in memory until `close`.
+class NpzWriter {
+ public:
   explicit NpzWriter(const std::string& path);
   void add(const std::string& name, std::span<const float> values,
            const std::vector<std::int64_t>& shape);

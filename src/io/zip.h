@@ -1,11 +1,14 @@
 #pragma once
-// A reader of zip archives as numpy writes them: central directory, zip64, members stored or
-// deflated (libdeflate), CRC-32 checked. Not a general unzipper: no encryption, no spanning.
-// Thread-safe: members are read by positional reads. Errors are DataError with file and member.
+// Zip archives as numpy writes them: central directory, zip64, members stored or deflated
+// (libdeflate), CRC-32 checked. Not a general unzipper: no encryption, no spanning. Every length is
+// compared with the file's before it is believed. Errors are DataError with file and member.
 // Format: PKWARE APPNOTE 6.3.10.
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
+
+#include "io/descriptor.h"
 
 namespace cellmill::io {
 
@@ -18,12 +21,10 @@ struct ZipMember {
   std::uint16_t method = 0;  ///< 0 stored, 8 deflated
 };
 
+/// A reader; `read` may be called by any number of threads.
 class ZipFile {
  public:
   explicit ZipFile(const std::string& path);
-  ~ZipFile();
-  ZipFile(const ZipFile&) = delete;
-  ZipFile(ZipFile&&) noexcept;
   const std::string& path() const { return path_; }
   const std::vector<ZipMember>& members() const { return members_; }
   const ZipMember* find(const std::string& name) const;
@@ -31,7 +32,22 @@ class ZipFile {
 
  private:
   std::string path_;
-  int descriptor_ = -1;
+  Descriptor file_;
+  std::uint64_t file_bytes_ = 0;
+  std::vector<ZipMember> members_;
+};
+
+/// Writes a new archive, member by member; local headers with zip64 fields and the date 1980-01-01,
+/// as numpy's. The same members give the same bytes. Nothing is promised before `close`.
+class ZipWriter {
+ public:
+  explicit ZipWriter(const std::string& path);  ///< `path` must not exist
+  void add(const std::string& name, std::span<const std::uint8_t> bytes, bool compressed);
+  void close();
+
+ private:
+  Descriptor file_;
+  std::uint64_t offset_ = 0;
   std::vector<ZipMember> members_;
 };
 

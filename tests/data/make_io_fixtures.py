@@ -1,6 +1,7 @@
 """Writes tests/data/io: small files by numpy, scipy, h5py, anndata-like layouts and safetensors that tests/unit/io reads.
 Their values are those that the tests assert. Run it again only to add a file: python tests/data/make_io_fixtures.py"""
 import pathlib
+import zipfile
 
 import h5py
 import numpy as np
@@ -43,6 +44,44 @@ def write_hdf5():
         f["soft"] = h5py.SoftLink("/nowhere")
 
 
+def write_npz():
+    sp.save_npz(OUT / "f4.npz", matrix("f4"))
+    sp.save_npz(OUT / "f8_stored.npz", matrix("f8"), compressed=False)
+    sp.save_npz(OUT / "i4_array.npz", sp.csr_array(matrix("i4")))
+    wide = matrix("u2")
+    np.savez_compressed(
+        OUT / "wide.npz", indices=wide.indices.astype("i8"), indptr=wide.indptr.astype(">i8"), format="csr", shape=wide.shape, data=wide.data
+    )
+    sp.save_npz(OUT / "csc.npz", matrix("f4").tocsc())
+    sp.save_npz(OUT / "coo.npz", matrix("f4").tocoo())
+    dense = {code: np.array([1, 2, 100]).astype(code) for code in ("b1", "i1", "i2", "u4", "u8", ">f4", "f2", "f8")}
+    np.savez(
+        OUT / "dense.npz",
+        **dense,
+        bytes=np.array([b"one", b"three"]),
+        text=np.array(["né", "β cell", ""]),
+        big=np.array([1, 2**40]),
+        huge=np.array([2**63], dtype="u8"),
+        half=np.array([0.5, np.inf, -6e-8], dtype="f2"),
+        beyond=np.array([1e300]),
+        fortran=np.asfortranarray(np.arange(6, dtype="f4").reshape(2, 3)),
+        scalar=np.float32(7),
+        when=np.array(["2024-07-01"], dtype="M8[D]"),
+        complex=np.array([1j]),
+        struct=np.zeros(1, dtype=[("a", "i4"), ("b", "f4")]),
+    )
+    np.savez(OUT / "pickled.npz", labels=np.array(["beta", None], dtype=object))
+    values = matrix("f4").data
+    bad = {"nan": (8, np.nan), "infinite": (2, np.inf)}
+    for name, (at, value) in bad.items():
+        data = values.copy()
+        data[at] = value
+        sp.save_npz(OUT / f"{name}.npz", sp.csr_matrix((data, matrix("f4").indices, matrix("f4").indptr), shape=(5, 7)))
+    with zipfile.ZipFile(OUT / "bzip2.npz", "w", zipfile.ZIP_BZIP2) as z:
+        z.writestr("data.npy", b"0" * 100)
+
+
 if __name__ == "__main__":
     write_hdf5()
+    write_npz()
     print(sum(p.stat().st_size for p in OUT.iterdir()), "bytes")
