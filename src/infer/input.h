@@ -14,12 +14,12 @@
 namespace cellmill::infer {
 
 struct InputOptions {
-  std::string path;      ///< .h5ad, .npz, or a folder of chunks
-  std::string metadata;  ///< npz: folder made by tools/preprocess_metadata; optional
-  std::string genes;     ///< npz: text file, one name a line; empty: genes.txt beside it
-  std::string layer;     ///< h5ad: X (empty), raw, or a layer's name
-  bool raw_counts = false;           ///< normalise to log1p of counts per 10,000
-  double min_overlap = 0.5;          ///< of the model's genes
+  std::string path;          ///< .h5ad, .npz, or a folder of chunks
+  std::string metadata;      ///< npz: folder made by tools/preprocess_metadata; optional
+  std::string genes;         ///< npz: text file, one name a line; empty: genes.txt beside it
+  std::string layer;         ///< h5ad: X (empty), raw, or a layer's name
+  bool raw_counts = false;   ///< normalise to log1p of counts per 10,000
+  double min_overlap = 0.5;  ///< of the model's genes
   std::vector<std::string> columns;  ///< "field=column": the input's name for a field of the model
   std::int64_t batch_cells = 256;
 };
@@ -59,9 +59,9 @@ class Input {
   std::vector<std::string> names_;
   GeneMatch genes_;
   std::vector<data::Field> fields_;
-  std::vector<std::int64_t> label_column_;            // of each model field in the chunk's labels
-  std::vector<std::vector<std::int32_t>> code_;       // [field][own code]: the model's
-  std::vector<std::vector<std::int64_t>> seen_;       // [field][own code]: cells
+  std::vector<std::int64_t> label_column_;       // of each model field in the chunk's labels
+  std::vector<std::vector<std::int32_t>> code_;  // [field][own code]: the model's
+  std::vector<std::vector<std::int64_t>> seen_;  // [field][own code]: cells
   data::Chunk chunk_;
   std::int64_t next_chunk_ = 0, next_row_ = 0, first_cell_ = 0;
 };
