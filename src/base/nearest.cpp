@@ -36,7 +36,8 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
   for (const std::string& name : known) {
     const std::size_t distance = edit_distance(lower(word), lower(name));
     const std::size_t longer = std::max(word.size(), name.size());
-    if (3 * distance > longer) continue;
+    const bool beginning = word.size() >= 3 && lower(name).starts_with(lower(word));
+    if (3 * distance > longer && !beginning) continue;
     if (best.empty() || distance < best_distance) best = name, best_distance = distance;
   }
   return best;

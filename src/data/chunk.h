@@ -22,16 +22,20 @@ struct Vocabulary {
   bool operator==(const Vocabulary&) const = default;
 };
 
+/// Throws DataError naming the first field, category or gene that differs, with its place; `file`
+/// is whose vocabulary was found.
+void check_vocabulary(const Vocabulary& expected, const Vocabulary& found, const std::string& file);
+
 /// `rows` cells. CSR: indptr [rows+1], indices and values [nnz], columns strictly rising in a row,
 /// values finite and >= 0.
 struct Chunk {
   std::int64_t id = 0;
   std::int64_t rows = 0;
   std::int64_t genes = 0;
-  std::vector<std::int64_t> indptr;
-  std::vector<std::int32_t> indices;
-  std::vector<float> values;
-  std::vector<std::int32_t> labels;  ///< [rows, fields], row-major, kMissing where unknown
+  std::vector<std::int64_t> indptr = {};
+  std::vector<std::int32_t> indices = {};
+  std::vector<float> values = {};
+  std::vector<std::int32_t> labels = {};  ///< [rows, fields], row-major, kMissing where unknown
 
   std::int64_t bytes() const {
     return static_cast<std::int64_t>(indptr.size() * 8 + indices.size() * 4 + values.size() * 4 +

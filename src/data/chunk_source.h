@@ -25,8 +25,6 @@ class ChunkSource {
   virtual Chunk load(std::int64_t id) const = 0;
 };
 
-struct SyntheticOptions;  // data/sources/synthetic_source.h
-
 /// What to read. Described in the run file as `data:`.
 struct SourceOptions {
   std::string format = "auto";    ///< auto | npz | h5ad | synthetic
@@ -49,8 +47,8 @@ struct SourceOptions {
 };
 void describe(config::Schema& schema, SourceOptions& options);
 
-/// Opens what `options` names. Throws UsageError for an unknown format, DataError for what is wrong
-/// with the files; given a .pkl it says which command turns it into label codes.
+/// Opens what `options` names. Throws UsageError (78) for an unknown format, DataError for what is
+/// wrong with the files; given a .pkl it says which command turns it into label codes.
 std::unique_ptr<ChunkSource> open_source(const SourceOptions& options);
 
 }  // namespace cellmill::data

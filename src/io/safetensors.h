@@ -1,6 +1,7 @@
 #pragma once
-// Hugging Face's safetensors: named raw arrays behind a JSON header. Format:
-// huggingface/safetensors README. Errors are DataError.
+// Hugging Face's safetensors: named raw arrays behind a JSON header. Every offset is checked
+// against shape, dtype and file size; arrays must fill the data without gap or overlap. Errors are
+// DataError. Format: huggingface/safetensors README.
 #include <cstdint>
 #include <map>
 #include <string>

@@ -6,6 +6,7 @@ import zipfile
 import h5py
 import numpy as np
 import scipy.sparse as sp
+from safetensors.numpy import save_file
 
 OUT = pathlib.Path(__file__).parent / "io"
 OUT.mkdir(exist_ok=True)
@@ -78,10 +79,25 @@ def write_npz():
         data[at] = value
         sp.save_npz(OUT / f"{name}.npz", sp.csr_matrix((data, matrix("f4").indices, matrix("f4").indptr), shape=(5, 7)))
     with zipfile.ZipFile(OUT / "bzip2.npz", "w", zipfile.ZIP_BZIP2) as z:
-        z.writestr("data.npy", b"0" * 100)
+        z.writestr(zipfile.ZipInfo("data.npy"), b"0" * 100, zipfile.ZIP_BZIP2)
+
+
+def write_safetensors():
+    save_file(
+        {
+            "weight": np.arange(6, dtype="f4").reshape(2, 3),
+            "half": np.array([0.5], dtype="f2"),
+            "count": np.array(7, dtype="i8"),
+            "flags": np.array([True, False, True]),
+            "none": np.zeros((0, 4), dtype="f8"),
+        },
+        OUT / "a.safetensors",
+        metadata={"format": "np", "note": "β"},
+    )
 
 
 if __name__ == "__main__":
     write_hdf5()
     write_npz()
+    write_safetensors()
     print(sum(p.stat().st_size for p in OUT.iterdir()), "bytes")

@@ -15,6 +15,8 @@ CATCH_TEST_CASE("the nearest name is near, or none", "[nearest]") {
   const std::vector<std::string> known = {"prefetch_chunks", "threads", "order"};
   CATCH_CHECK(nearest("prefetch_chunk", known) == "prefetch_chunks");
   CATCH_CHECK(nearest("Thread", known) == "threads");
+  CATCH_CHECK(nearest("pre", known) == "prefetch_chunks");
+  CATCH_CHECK(nearest("pr", known).empty());
   CATCH_CHECK(nearest("banana", known).empty());
   CATCH_CHECK(nearest("", known).empty());
 }

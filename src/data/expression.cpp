@@ -1,0 +1,129 @@
+#include "data/expression.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <tuple>
+#include <vector>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "base/log.h"
+
+namespace cellmill::data {
+namespace {
+
+struct Scope {
+  const std::string& file;
+  std::int64_t first_row;
+  DataError error(const std::string& where, const std::string& what, const std::string& expected,
+                  const std::string& found, std::string hint = {}) const {
+    return DataError({file, where, expected, found}, what, std::move(hint));
+  }
+  std::string row(std::int64_t r) const { return fmt::format("row {}", first_row + r); }
+  std::string cell(std::int64_t r, std::int64_t column) const {
+    return fmt::format("row {}, column {}", first_row + r, column);
+  }
+};
+
+void check_shape(const Chunk& chunk, const Scope& at) {
+  const auto& indptr = chunk.indptr;
+  if (static_cast<std::int64_t>(indptr.size()) != chunk.rows + 1)
+    throw at.error("indptr", "one entry a row and one more",
+                   fmt::format("{} entries", chunk.rows + 1), fmt::format("{}", indptr.size()));
+  if (indptr.front() != 0)
+    throw at.error("indptr", "the first entry is not 0", "0", fmt::format("{}", indptr.front()));
+  for (std::int64_t r = 0; r < chunk.rows; ++r)
+    if (indptr[r + 1] < indptr[r])
+      throw at.error(at.row(r), "indptr falls", fmt::format("at least {}", indptr[r]),
+                     fmt::format("{}", indptr[r + 1]));
+  for (const auto& [name, size] :
+       {std::pair{"indices", chunk.indices.size()}, std::pair{"data", chunk.values.size()}})
+    if (static_cast<std::int64_t>(size) != indptr.back())
+      throw at.error(name, "another length than indptr's last entry",
+                     fmt::format("{}", indptr.back()), fmt::format("{}", size));
+}
+
+void check_value(float value, std::int64_t row, std::int64_t column, const Scope& at) {
+  if (value >= 0 && value <= std::numeric_limits<float>::max()) return;
+  const std::string what = std::isnan(value)   ? "not a number"
+                           : std::isinf(value) ? "infinite"
+                                               : "a negative value";
+  throw at.error(
+      at.cell(row, column), what, "a finite value of at least 0", fmt::format("{}", value),
+      value < 0 ? "expression must be counts or log1p of counts per 10,000, not scaled" : "");
+}
+
+void sort_row(Chunk& chunk, std::int64_t begin, std::int64_t end) {
+  std::vector<std::pair<std::int32_t, float>> entries;
+  entries.reserve(end - begin);
+  for (auto k = begin; k < end; ++k) entries.emplace_back(chunk.indices[k], chunk.values[k]);
+  std::sort(entries.begin(), entries.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (auto k = begin; k < end; ++k)
+    std::tie(chunk.indices[k], chunk.values[k]) = entries[k - begin];
+}
+
+void check_row(Chunk& chunk, std::int64_t row, const Scope& at) {
+  const auto begin = chunk.indptr[row], end = chunk.indptr[row + 1];
+  bool rising = true;
+  for (auto k = begin; k < end; ++k) {
+    const auto column = chunk.indices[k];
+    if (column < 0 || column >= chunk.genes)
+      throw at.error(at.row(row), "a column that does not exist",
+                     fmt::format("0 to {}", chunk.genes - 1), fmt::format("{}", column));
+    check_value(chunk.values[k], row, column, at);
+    rising = rising && (k == begin || chunk.indices[k - 1] < column);
+  }
+  if (rising) return;
+  sort_row(chunk, begin, end);
+  for (auto k = begin + 1; k < end; ++k)
+    if (chunk.indices[k - 1] == chunk.indices[k])
+      throw at.error(at.cell(row, chunk.indices[k]), "the column is given twice in its row", "once",
+                     "twice", "scipy: matrix.sum_duplicates()");
+}
+
+void normalise(Chunk& chunk) {
+  for (std::int64_t r = 0; r < chunk.rows; ++r) {
+    const auto begin = chunk.values.begin() + chunk.indptr[r];
+    const auto end = chunk.values.begin() + chunk.indptr[r + 1];
+    const double sum = std::accumulate(begin, end, 0.0);
+    if (sum <= 0) continue;
+    const auto scale = static_cast<float>(1e4 / sum);
+    std::transform(begin, end, begin, [scale](float x) { return std::log1p(x * scale); });
+  }
+}
+
+}  // namespace
+
+void Expression::prepare(Chunk& chunk, const std::string& file, std::int64_t first_row) const {
+  const Scope at{file, first_row};
+  check_shape(chunk, at);
+  for (std::int64_t r = 0; r < chunk.rows; ++r) check_row(chunk, r, at);
+  if (!warned_.load(std::memory_order_relaxed)) warn_if_scale_is_doubtful(chunk, file);
+  if (raw_counts_) normalise(chunk);
+}
+
+void Expression::warn_if_scale_is_doubtful(const Chunk& chunk, const std::string& file) const {
+  float largest = 0;
+  bool integers = true;
+  for (float x : chunk.values) {
+    largest = std::max(largest, x);
+    integers = integers && x == std::floor(x);
+  }
+  const bool counts = integers && largest > kCountsAbove;
+  const bool logs = !integers && largest < std::log1p(1e4f);
+  if (counts && !raw_counts_ && !warned_.exchange(true))
+    log::warn(
+        "{}: the values look like counts (all integers, the largest is {}) and are taken as they "
+        "are; set raw_counts: true to normalise them to log1p of counts per 10,000",
+        file, largest);
+  if (logs && raw_counts_ && !warned_.exchange(true))
+    log::warn(
+        "{}: raw_counts is true, but the values look log-normalised (fractions, the largest is "
+        "{}) and would be normalised twice; set raw_counts: false if they are",
+        file, largest);
+}
+
+}  // namespace cellmill::data

@@ -1,0 +1,33 @@
+#pragma once
+// What every source does with the expression it read: refuse what cannot be expression, bring rows
+// into order, normalise counts. One object a source; `prepare` is thread-safe.
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "data/chunk.h"
+
+namespace cellmill::data {
+
+class Expression {
+ public:
+  /// `raw_counts`: the values are counts and become log1p(1e4 * x / row sum); rows without counts
+  /// stay zero.
+  explicit Expression(bool raw_counts) : raw_counts_(raw_counts) {}
+  /// Makes `chunk` what data/chunk.h promises: columns of a row are sorted; counts are normalised.
+  /// Throws DataError with file, row (`first_row` + row of the chunk) and column for NaN, infinity,
+  /// a negative value, a column out of range or given twice, a falling indptr, lengths that do not
+  /// agree. Warns once if the values look like counts and are not said to be, or the reverse.
+  void prepare(Chunk& chunk, const std::string& file, std::int64_t first_row = 0) const;
+
+ private:
+  void warn_if_scale_is_doubtful(const Chunk& chunk, const std::string& file) const;
+  bool raw_counts_;
+  mutable std::atomic<bool> warned_{false};
+};
+
+/// The largest count that log-normalised values cannot be mistaken for: all values integers and the
+/// largest above this.
+inline constexpr float kCountsAbove = 30;
+
+}  // namespace cellmill::data

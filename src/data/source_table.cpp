@@ -1,0 +1,48 @@
+#include "data/source_table.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "base/nearest.h"
+#include "data/sources/synthetic_source.h"
+
+namespace cellmill::data {
+namespace {
+
+template <class Source>
+std::unique_ptr<ChunkSource> open(const SourceOptions& options) {
+  return std::make_unique<Source>(options);
+}
+
+}  // namespace
+
+const std::vector<SourceFormat>& source_table() {
+  static const std::vector<SourceFormat> table = {
+      {"synthetic", [](const std::string&) { return false; }, open<SyntheticSource>},
+  };
+  return table;
+}
+
+std::unique_ptr<ChunkSource> open_source(const SourceOptions& options) {
+  std::vector<std::string> names = {"auto"};
+  for (const SourceFormat& format : source_table()) names.push_back(format.name);
+  if (std::find(names.begin(), names.end(), options.format) == names.end())
+    throw UsageError(fmt::format("unknown data format '{}'; expected one of {}", options.format,
+                                 fmt::join(names, ", ")),
+                     did_you_mean(options.format, names), Exit::kConfig);
+  if (options.format != "synthetic" && options.path.empty())
+    throw UsageError("no data: `path` is empty", "name a folder of .npz chunks or an .h5ad file",
+                     Exit::kConfig);
+  if (options.format != "synthetic" && !std::filesystem::exists(options.path))
+    throw DataError({options.path, {}, {}, {}}, "no such file or folder", {}, Exit::kNoInput);
+  for (const SourceFormat& format : source_table())
+    if (options.format == format.name ||
+        (options.format == "auto" && format.recognises(options.path)))
+      return format.open(options);
+  throw DataError({options.path, {}, "a folder of .npz files, an .npz file or an .h5ad file", {}},
+                  "the format of the data is not known");
+}
+
+}  // namespace cellmill::data

@@ -1,0 +1,55 @@
+#pragma once
+// Cells with planted additive effects, of any number, without a file: the fixture of tests and
+// benchmarks. The rate of gene g in a cell of categories c is
+//   depth * softmax_g(mu_g + sum_f delta_f[c_f, g]),
+// counts are Poisson, values log1p of counts per 10,000. A category moves a sparse set of genes;
+// the first four fields have the strengths and gene fractions of real cell types, tissues, assays
+// and sexes; categories are skewed (1 / rank^0.7) and fields independent. Every draw is keyed by
+// (seed, cell), so a cell depends neither on its chunk nor on other cells.
+#include <cstdint>
+#include <vector>
+
+#include "data/chunk_source.h"
+
+namespace cellmill::data {
+
+class SyntheticSource : public ChunkSource {
+ public:
+  /// Uses `synthetic_*`, `chunk_cells` and `fields` (empty: all). Throws UsageError (78) for sizes
+  /// that cannot be and fields that are not planted.
+  explicit SyntheticSource(const SourceOptions& options);
+  const std::vector<ChunkInfo>& index() const override { return index_; }
+  const Vocabulary& vocabulary() const override { return vocabulary_; }
+  Chunk load(std::int64_t id) const override;
+
+  const std::vector<Field>& planted_fields() const { return planted_; }
+  /// The planted truth: mean expression [genes] of cells of these categories, one code a planted
+  /// field, kMissing for "no effect of this field". The difference of two is the shift that a
+  /// counterfactual should predict.
+  std::vector<float> expected_expression(const std::vector<std::int32_t>& codes) const;
+  /// The categories of a cell, whether or not its labels are left out.
+  std::vector<std::int32_t> planted_codes(std::int64_t cell) const;
+
+ private:
+  struct Effect {
+    std::int32_t gene;
+    float factor;  // of the rate: exp(delta)
+  };
+  void plant();
+  void choose_depth();
+  double weights(const std::vector<std::int32_t>& codes, std::vector<float>& weight) const;
+  std::int32_t planted_code(std::int64_t cell, std::size_t field) const;
+  void add_cell(std::int64_t cell, std::vector<float>& weight, Chunk& chunk) const;
+
+  SourceOptions options_;
+  std::vector<Field> planted_;
+  std::vector<std::size_t> columns_;  // the planted fields that `fields` asks for
+  Vocabulary vocabulary_;
+  std::vector<ChunkInfo> index_;
+  std::vector<std::vector<double>> cumulative_;           // [field][category] probability up to it
+  std::vector<float> base_;                               // [genes] exp(mu)
+  std::vector<std::vector<std::vector<Effect>>> effect_;  // [field][category]
+  double depth_ = 1;
+};
+
+}  // namespace cellmill::data

@@ -1,0 +1,93 @@
+#pragma once
+// What every ChunkSource promises, checked on one: call it from the unit test of a source, on a
+// source of at least one cell whose chunks are small.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <set>
+#include <thread>
+
+#include "data/chunk_source.h"
+
+namespace cellmill::data {
+
+inline void check_index(const ChunkSource& source) {
+  std::int64_t cells = 0;
+  std::set<std::string> names;
+  CATCH_REQUIRE(!source.index().empty());
+  for (std::size_t i = 0; i < source.index().size(); ++i) {
+    const ChunkInfo& info = source.index()[i];
+    CATCH_CHECK(info.id == static_cast<std::int64_t>(i));
+    CATCH_CHECK(info.first_cell == cells);
+    CATCH_CHECK(info.rows > 0);
+    CATCH_CHECK(names.insert(info.name).second);
+    cells += info.rows;
+  }
+}
+
+inline void check_names(const Vocabulary& vocabulary) {
+  CATCH_CHECK(!vocabulary.genes.empty());
+  std::set<std::string> fields;
+  for (const Field& field : vocabulary.fields) {
+    CATCH_CHECK(fields.insert(field.name).second);
+    CATCH_CHECK(!field.categories.empty());
+    CATCH_CHECK(std::set<std::string>(field.categories.begin(), field.categories.end()).size() ==
+                field.categories.size());
+  }
+}
+
+inline void check_chunk(const Chunk& chunk, const ChunkInfo& info, const Vocabulary& vocabulary) {
+  const auto fields = vocabulary.fields.size();
+  CATCH_REQUIRE(chunk.id == info.id);
+  CATCH_REQUIRE(chunk.rows == info.rows);
+  CATCH_REQUIRE(chunk.genes == static_cast<std::int64_t>(vocabulary.genes.size()));
+  CATCH_REQUIRE(static_cast<std::int64_t>(chunk.indptr.size()) == chunk.rows + 1);
+  CATCH_REQUIRE(chunk.indptr.front() == 0);
+  CATCH_REQUIRE(std::is_sorted(chunk.indptr.begin(), chunk.indptr.end()));
+  CATCH_REQUIRE(static_cast<std::int64_t>(chunk.indices.size()) == chunk.indptr.back());
+  CATCH_REQUIRE(chunk.values.size() == chunk.indices.size());
+  for (std::int64_t r = 0; r < chunk.rows; ++r)
+    for (auto k = chunk.indptr[r]; k < chunk.indptr[r + 1]; ++k) {
+      const bool good = chunk.indices[k] >= 0 && chunk.indices[k] < chunk.genes &&
+                        (k == chunk.indptr[r] || chunk.indices[k - 1] < chunk.indices[k]) &&
+                        std::isfinite(chunk.values[k]) && chunk.values[k] >= 0;
+      if (!good) CATCH_FAIL("row " << r << " breaks the promises of CSR");
+    }
+  CATCH_REQUIRE(chunk.labels.size() == static_cast<std::size_t>(chunk.rows) * fields);
+  for (std::size_t i = 0; i < chunk.labels.size(); ++i)
+    if (chunk.labels[i] < kMissing ||
+        chunk.labels[i] >=
+            static_cast<std::int32_t>(vocabulary.fields[i % fields].categories.size()))
+      CATCH_FAIL("label " << i << " is out of range: " << chunk.labels[i]);
+}
+
+inline bool same(const Chunk& a, const Chunk& b) {
+  return a.id == b.id && a.rows == b.rows && a.genes == b.genes && a.indptr == b.indptr &&
+         a.indices == b.indices && a.values == b.values && a.labels == b.labels;
+}
+
+inline void check_source(const ChunkSource& source) {
+  check_index(source);
+  check_names(source.vocabulary());
+  std::vector<Chunk> chunks;
+  for (const ChunkInfo& info : source.index()) {
+    chunks.push_back(source.load(info.id));
+    check_chunk(chunks.back(), info, source.vocabulary());
+  }
+  // four threads load every chunk, each in another order
+  std::vector<int> differing(4, 0);
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t t = 0; t < differing.size(); ++t)
+      threads.emplace_back([&, t] {
+        for (std::size_t i = 0; i < chunks.size(); ++i) {
+          const auto id =
+              static_cast<std::int64_t>((i * (t % 2 ? 1 : chunks.size() - 1) + t) % chunks.size());
+          differing[t] += !same(source.load(id), chunks[id]);
+        }
+      });
+  }
+  CATCH_CHECK(differing == std::vector<int>(4, 0));
+}
+
+}  // namespace cellmill::data
