@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
+#include <mutex>
 
 #include "base/error.h"
 
@@ -29,10 +30,21 @@ struct State {
   std::shared_ptr<spdlog::sinks::sink> console =
       std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
   std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>("cellmill", console);
+  std::mutex mutex;
+  std::string status;
+
+  void erase_status() const {
+    if (!status.empty()) std::fputs("\r\033[K", stderr);
+  }
+  void draw_status() const {
+    if (!status.empty()) std::fputs(status.c_str(), stderr);
+    std::fflush(stderr);
+  }
+
   State() {
     logger->set_level(spdlog::level::debug);
     console->set_level(spdlog::level::info);
-    logger->set_pattern("%H:%M:%S %^%l%$ %v");
+    console->set_pattern("%H:%M:%S %^%l%$ %v");
     logger->flush_on(spdlog::level::info);
   }
 };
@@ -45,18 +57,40 @@ State& state() {
 }  // namespace
 
 void start(int rank) {
-  state().logger->set_pattern("%H:%M:%S %^%l%$ [" + std::to_string(rank) + "] %v");
+  state().console->set_pattern("%H:%M:%S %^%l%$ [" + std::to_string(rank) + "] %v");
   if (rank != 0) state().console->set_level(spdlog::level::err);
 }
 
 void also_to(const std::string& path) {
-  auto file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
-  file->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
-  state().logger->sinks().push_back(std::move(file));
+  try {
+    auto file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
+    file->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+    const std::lock_guard lock(state().mutex);
+    state().logger->sinks().push_back(std::move(file));
+  } catch (const spdlog::spdlog_ex& e) {
+    throw DataError({path, "", "", ""}, std::string("cannot write the log: ") + e.what(), "",
+                    Exit::kIo);
+  }
 }
 
 void set_console_level(Level level) { state().console->set_level(spd(level)); }
-void write(Level level, std::string_view text) { state().logger->log(spd(level), text); }
+
+bool speaks() { return state().console->should_log(spdlog::level::info); }
+
+void status(std::string_view text) {
+  const std::lock_guard lock(state().mutex);
+  state().erase_status();
+  state().status = text;
+  state().draw_status();
+}
+
+void write(Level level, std::string_view text) {
+  const std::lock_guard lock(state().mutex);
+  state().erase_status();
+  state().logger->log(spd(level), text);
+  state().draw_status();
+}
+
 void flush() { state().logger->flush(); }
 
 void say(std::string_view text) {

@@ -13,10 +13,15 @@ enum class Level { kDebug, kInfo, kWarn, kError };
 
 /// Call once a process, when the rank is known. Before it, lines go to stderr without a rank.
 void start(int rank);
-/// Adds `path` (created, appended to) as a second destination of every line.
+/// Adds `path` (created, appended to) as a destination of every line. Throws DataError (74).
 void also_to(const std::string& path);
 /// Lines below `level` are dropped on the console.
 void set_console_level(Level level);
+/// Whether info lines reach the console: on rank 0, unless it was made quieter.
+bool speaks();
+/// A line that stays at the bottom of the terminal while others scroll above it; "" takes it away.
+void status(std::string_view text);
+/// Any thread.
 void write(Level level, std::string_view text);
 void flush();
 

@@ -1,12 +1,12 @@
 #include "io/digest.h"
 
 #define XXH_INLINE_ALL
-#include <spdlog/fmt/fmt.h>
 #include <xxhash.h>
 
 #include <memory>
 #include <vector>
 
+#include "base/format.h"
 #include "io/descriptor.h"
 
 namespace cellmill::io {

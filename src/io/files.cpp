@@ -18,14 +18,16 @@ fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
+/// Not called after its target: TensorBoard takes any name with "tfevents" in it for a finished
+/// file.
 fs::path temporary_beside(const fs::path& target) {
   static std::atomic<unsigned> counter{0};
-  fs::path name = target.filename();
-  if (name.empty()) throw InternalError("no file name in " + target.string());
+  char host[256] = "";
+  ::gethostname(host, sizeof host - 1);
   for (;;) {
     fs::path candidate =
-        folder_of(target) / ("." + name.string() + ".tmp-" + std::to_string(::getpid()) + "-" +
-                             std::to_string(counter++));
+        folder_of(target) / (std::string(".unfinished-") + host + "-" + std::to_string(::getpid()) +
+                             "-" + std::to_string(counter++));
     std::error_code ignored;
     if (!fs::exists(fs::symlink_status(candidate, ignored))) return candidate;
   }
@@ -47,9 +49,30 @@ void sync_tree(const fs::path& folder) {
   sync_folder(folder);
 }
 
-void remove_quietly(const fs::path& path) {
-  std::error_code ignored;
-  fs::remove_all(path, ignored);
+/// `fill`, then the rename. If anything throws, `temporary` goes, and an error speaks of `target`.
+void publish(const fs::path& target, const fs::path& temporary,
+             const std::function<void(const fs::path& temporary)>& fill) {
+  auto remove = [&] {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+  };
+  try {
+    fill(temporary);
+    move_into_place(temporary, target);
+  } catch (const fs::filesystem_error& error) {
+    remove();
+    throw_system_error(target, "write", error.code().value());
+  } catch (const DataError& error) {
+    remove();
+    std::string text = error.what();
+    std::size_t at = text.find(temporary.string());
+    if (at == std::string::npos) throw;
+    text.replace(at, temporary.string().size(), target.string());
+    throw DataError({}, text, error.hint(), error.code());
+  } catch (...) {
+    remove();
+    throw;
+  }
 }
 
 }  // namespace
@@ -67,15 +90,10 @@ std::string read_text(const fs::path& path) {
 
 void publish_file(const fs::path& target,
                   const std::function<void(const fs::path& temporary)>& fill) {
-  fs::path temporary = temporary_beside(target);
-  try {
+  publish(target, temporary_beside(target), [&](const fs::path& temporary) {
     fill(temporary);
     sync_file(temporary);
-    move_into_place(temporary, target);
-  } catch (...) {
-    remove_quietly(temporary);
-    throw;
-  }
+  });
 }
 
 void write_text_atomically(const fs::path& path, std::string_view text) {
@@ -92,21 +110,11 @@ void publish_folder(const fs::path& target,
   if (fs::exists(fs::symlink_status(target, ignored)))
     throw DataError({target.string(), {}, {}, {}}, "exists already", "remove it, or choose another",
                     Exit::kIo);
-  fs::path temporary = temporary_beside(target);
-  std::error_code code;
-  if (!fs::create_directory(temporary, code))
-    throw_system_error(temporary, "create", code ? code.value() : EEXIST);
-  try {
+  publish(target, temporary_beside(target), [&](const fs::path& temporary) {
+    fs::create_directory(temporary);
     fill(temporary);
     sync_tree(temporary);
-    move_into_place(temporary, target);
-  } catch (const fs::filesystem_error& error) {
-    remove_quietly(temporary);
-    throw_system_error(error.path1(), "sync", error.code().value());
-  } catch (...) {
-    remove_quietly(temporary);
-    throw;
-  }
+  });
 }
 
 void sync_file(const fs::path& path) { Descriptor(path, Descriptor::Mode::kRead).sync(); }

@@ -1,7 +1,7 @@
 #pragma once
-// Whole files and whole folders, or none. A write goes to a temporary name beside its target (a dot
-// in front: no listing of ours sees it), is synced, renamed, and the folder is synced; a reader
-// never sees half. Errors are DataError (74) with the system's own words.
+// Whole files and whole folders, or none. A write goes to a temporary name beside its target
+// (".unfinished-HOST-PID-N"), is synced, renamed, and the folder is synced; a reader never sees
+// half. Errors are DataError (74) with the system's own words.
 #include <cstdint>
 #include <filesystem>
 #include <functional>

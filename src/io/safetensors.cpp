@@ -1,10 +1,10 @@
 #include "io/safetensors.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "io/files.h"
+#include "io/json.h"
 #include "io/little_endian.h"
 
 namespace cellmill::io {

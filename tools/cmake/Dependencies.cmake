@@ -7,9 +7,8 @@ find_package(Boost REQUIRED COMPONENTS program_options)      # command line: lib
 find_package(yaml-cpp REQUIRED)                              # run files: libyaml-cpp-dev
 find_package(spdlog REQUIRED)                                # log and text formatting: libspdlog-dev, libfmt-dev
 find_package(nlohmann_json REQUIRED)                         # manifests, metrics, vocabularies: nlohmann-json3-dev
-find_package(ZLIB REQUIRED)                                  # CRC-32 and PNG in event files: zlib1g-dev
 find_package(Catch2 2 REQUIRED)                              # tests: catch2
-find_library(DEFLATE_LIBRARY deflate REQUIRED)               # fast inflate of npz members: libdeflate-dev
+find_library(DEFLATE_LIBRARY deflate REQUIRED)               # npz members, PNG, CRC-32: libdeflate-dev
 find_path(XXHASH_INCLUDE xxhash.h REQUIRED)                  # digests (XXH3, header only): libxxhash-dev
 
 add_library(foreign_hdf5 INTERFACE)
