@@ -45,6 +45,7 @@ CounterfactualAnswer generate(const CounterfactualTask& task, const Counterfactu
 
 /// What was changed, then the scores as an aligned table.
 std::string text_of(const CounterfactualAnswer& answer);
-std::string json_of(const CounterfactualAnswer& answer);
+/// Everything, with every type, as JSON; written whole or not at all.
+void write_report(const std::string& path, const CounterfactualAnswer& answer);
 
 }  // namespace cellmill::infer

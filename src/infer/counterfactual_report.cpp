@@ -1,14 +1,15 @@
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "base/format.h"
 #include "infer/counterfactual.h"
+#include "io/files.h"
+#include "io/json.h"
 
 namespace cellmill::infer {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using io::Json;
 
 std::string heading(const ScoredGroup& group) {
   return fmt::format("{}: {:.0f} generated, {:.0f} real", group.name, group.source_cells,
@@ -92,14 +93,14 @@ std::string text_of(const CounterfactualAnswer& a) {
   return text;
 }
 
-std::string json_of(const CounterfactualAnswer& a) {
+void write_report(const std::string& path, const CounterfactualAnswer& a) {
   Json json{{"request", a.request},    {"read_out", a.read_out},
             {"match", a.match},        {"cells", a.cells},
             {"changed", a.changed},    {"unchanged", a.unchanged},
             {"unknown", a.unknown},    {"from", a.from},
             {"groups", Json::array()}, {"why_empty", a.comparison.why_empty}};
   for (const ScoredGroup& group : a.comparison.groups) json["groups"].push_back(json_of(group));
-  return json.dump(2) + "\n";
+  io::write_text_atomically(path, json.dump(2) + "\n");
 }
 
 }  // namespace cellmill::infer

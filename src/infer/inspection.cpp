@@ -2,19 +2,18 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "checkpoint/checkpoint.h"
 #include "infer/load_model.h"
+#include "io/json.h"
 
 namespace cellmill::infer {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
+using io::Json;
 
 constexpr std::string_view kModel = "model/";
 

@@ -1,13 +1,13 @@
 #include "infer/run_facts.h"
 
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "io/files.h"
+#include "io/json.h"
 
 namespace cellmill::infer {
 
-using Json = nlohmann::json;
+using io::Json;
 namespace fs = std::filesystem;
 
 std::optional<std::int64_t> best_step(const fs::path& checkpoints) {
