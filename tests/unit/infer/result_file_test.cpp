@@ -28,8 +28,8 @@ Annotations some_annotations() {
 void write(const std::string& path, const std::vector<std::string>& matrices) {
   const auto file = make_result_file(path, {{"c0", "c1", "c2"}, {"G1", "G2"}, matrices});
   for (const std::string& name : matrices) {
-    file->append(name, at::tensor({{1.f, 2.f}, {3.f, 4.f}}));
-    file->append(name, at::tensor({{5.f, 0.25f}}));
+    file->append(name, at::arange(1, 5, at::kFloat).reshape({2, 2}));
+    file->append(name, at::tensor({5.f, 0.25f}).reshape({1, 2}));
   }
   file->finish(some_annotations());
 }
