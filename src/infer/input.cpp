@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <set>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/nearest.h"
+#include "data/metadata_command.h"
+#include "data/sources/h5ad_obs.h"
 #include "io/hdf5.h"
 
 namespace cellmill::infer {
@@ -41,35 +42,38 @@ std::string column_of(const std::string& field, const std::map<std::string, std:
   return it == renames.end() ? field : it->second;
 }
 
+// Fields of the model that the input has; where it has none, or no label codes, no labels are read.
 data::SourceOptions source_options(const InputOptions& options, const data::Vocabulary& model,
                                    const std::map<std::string, std::string>& renames) {
   data::SourceOptions source;
   source.path = options.path;
-  source.metadata = options.metadata;
   source.genes = options.genes;
   source.layer = options.layer;
   source.raw_counts = options.raw_counts;
-  if (!is_h5ad(options.path) || !std::filesystem::exists(options.path)) return source;
+  if (!is_h5ad(options.path)) {
+    source.metadata = options.metadata;
+    if (options.metadata.empty() &&
+        !std::filesystem::exists(data::metadata_folder(source) + "/labels.h5"))
+      source.metadata = "none";
+    return source;
+  }
+  if (!std::filesystem::exists(options.path)) return source;
   const io::H5File file = io::H5File::open(options.path);
+  const auto columns = data::categorical_columns(file);
   for (const data::Field& field : model.fields) {
     const std::string column = column_of(field.name, renames);
-    if (file.exists("/obs/" + column))
+    if (std::find(columns.begin(), columns.end(), column) != columns.end())
       source.fields.push_back(column);
     else if (renames.count(field.name))
-      throw DataError({options.path, "obs", "a column '" + column + "'", {}}, "has no such column",
-                      did_you_mean(column, file.children("/obs")));
+      throw DataError({options.path, "/obs", "a column '" + column + "' of categories", {}},
+                      "no such column", did_you_mean(column, columns));
   }
+  if (source.fields.empty()) source.metadata = "none";
   return source;
 }
 
 std::vector<std::string> cell_names(const std::string& path, std::int64_t cells) {
-  if (is_h5ad(path)) {
-    const io::H5File file = io::H5File::open(path);
-    const std::string index =
-        file.has_attribute("/obs", "_index") ? file.string_attribute("/obs", "_index") : "_index";
-    if (file.exists("/obs/" + index) && file.type("/obs/" + index) == io::H5Type::kString)
-      return file.read_strings("/obs/" + index);
-  }
+  if (is_h5ad(path)) return data::read_index(io::H5File::open(path), "/obs");
   std::vector<std::string> names;
   for (std::int64_t i = 0; i < cells; ++i) names.push_back("cell" + std::to_string(i));
   return names;
