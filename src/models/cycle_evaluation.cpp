@@ -45,7 +45,7 @@ CycleEvaluation::CycleEvaluation(CycleAutoencoder& model)
   const auto genes = static_cast<std::int64_t>(model.vocabulary_.genes.size());
   groups_ = at::zeros({1 + keys_.count(), genes + 3}, at::kDouble);
   for (const auto& field : model.vocabulary_.fields) {
-    confusion_.emplace_back(static_cast<std::int64_t>(field.categories.size()));
+    classified_.emplace_back(static_cast<std::int64_t>(field.categories.size()));
   }
 }
 
@@ -66,9 +66,9 @@ void CycleEvaluation::update(const data::Batch& batch, const StepContext& contex
   }
   losses_[-1] += static_cast<double>(batch.size());
 
-  for (std::size_t f = 0; f < confusion_.size(); ++f) {
-    confusion_[f].update(out.real_logits[f].argmax(1).cpu(),
-                         batch.labels.select(1, static_cast<std::int64_t>(f)).cpu());
+  for (std::size_t f = 0; f < classified_.size(); ++f) {
+    classified_[f].update(batch.labels.select(1, static_cast<std::int64_t>(f)).cpu(),
+                          out.real_logits[f].argmax(1).cpu());
   }
 
   const auto x = model_.dense(batch);
@@ -88,7 +88,7 @@ void CycleEvaluation::update(const data::Batch& batch, const StepContext& contex
 std::vector<at::Tensor> CycleEvaluation::state() {
   if (!losses_.defined()) losses_ = at::zeros({1}, at::kDouble);
   std::vector<at::Tensor> all = {losses_, groups_};
-  for (auto& matrix : confusion_) all.push_back(matrix.state());
+  for (auto& field : classified_) all.push_back(field.state());
   return all;
 }
 
@@ -102,10 +102,12 @@ std::vector<Score> CycleEvaluation::scores() const {
     generator += loss_weights_[k] * value;
   }
   scores.push_back({"loss/generator", generator});
-  for (std::size_t f = 0; f < confusion_.size(); ++f) {
+  for (std::size_t f = 0; f < classified_.size(); ++f) {
     const auto& field = model_.vocabulary_.fields[f].name;
-    scores.push_back({"accuracy/" + field, confusion_[f].accuracy()});
-    scores.push_back({"macro_f1/" + field, confusion_[f].macro_f1()});
+    const auto value = classified_[f].value();
+    if (value.cells == 0) continue;
+    scores.push_back({"accuracy/" + field, value.accuracy});
+    scores.push_back({"macro_f1/" + field, value.macro_f1});
   }
   scores.push_back({"r2/global_mean", leave_one_out_r2(groups_.slice(0, 0, 1))});
   scores.push_back({"r2/context_mean", leave_one_out_r2(groups_.slice(0, 1))});

@@ -11,7 +11,7 @@
 #include <map>
 #include <memory>
 
-#include "metrics/confusion_matrix.h"
+#include "metrics/classification.h"
 #include "models/cycle_autoencoder.h"
 
 namespace cellmill::models {
@@ -31,7 +31,7 @@ class CycleEvaluation final : public Evaluation {
   at::Tensor losses_;  ///< [terms + 1]: sums over cells, and cells
   at::Tensor groups_;  ///< [1 + contexts, G + 3]: sums of x, then of |x|^2, of squared errors,
                        ///< cells; first row all cells
-  std::vector<metrics::ConfusionMatrix> confusion_;
+  std::vector<metrics::Classification> classified_;
 };
 
 }  // namespace cellmill::models

@@ -5,8 +5,10 @@
 
 namespace cellmill::models {
 
+std::vector<std::string> model_names() { return {"cycle_autoencoder"}; }
+
 void describe(config::Schema& s, ModelOptions& o) {
-  s.field("name", o.name, "which model", config::one_of({"cycle_autoencoder"}));
+  s.field("name", o.name, "which model", config::one_of(model_names()));
   s.section("cycle_autoencoder", o.cycle_autoencoder,
             "additive, context-conditioned cycle autoencoder");
 }
