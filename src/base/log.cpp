@@ -93,6 +93,16 @@ void write(Level level, std::string_view text) {
 
 void flush() { state().logger->flush(); }
 
+void last_words(std::string_view text) {
+  const auto level = state().console->level();
+  state().console->set_level(spdlog::level::off);
+  write(Level::kError, text);
+  state().console->set_level(level);
+  flush();
+  const std::string line = std::string(text) + "\n";
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
 void say(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fputc('\n', stdout);

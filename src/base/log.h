@@ -24,6 +24,8 @@ void status(std::string_view text);
 /// Any thread.
 void write(Level level, std::string_view text);
 void flush();
+/// Why the program ends: as it is on the console of every rank, as an error line in the files.
+void last_words(std::string_view text);
 
 template <class... A>
 void debug(fmt::format_string<A...> f, A&&... a) {

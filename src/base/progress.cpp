@@ -78,6 +78,9 @@ Progress::Progress(ProgressOptions options)
       done_(options_.start),
       recent_{{0.0, options_.start}} {}
 
+Progress::Progress(std::string title, std::int64_t total, std::string unit)
+    : Progress(ProgressOptions{std::move(title), total, std::move(unit)}) {}
+
 Progress::~Progress() {
   if (bar_ && shown_) log::status("");
 }

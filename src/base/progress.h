@@ -24,6 +24,7 @@ struct ProgressOptions {
 class Progress {
  public:
   explicit Progress(ProgressOptions options);
+  Progress(std::string title, std::int64_t total, std::string unit);
   ~Progress();  ///< takes the bar away
   Progress(const Progress&) = delete;
   /// Cheap enough for every step. `extra` is shown at the end: "loss 0.53".

@@ -7,7 +7,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +14,7 @@
 
 namespace cellmill::comm {
 
+/// kMax keeps a NaN; a uint8 sum wraps.
 enum class Op { kSum, kMax };
 
 class Communicator {
@@ -22,11 +22,13 @@ class Communicator {
   virtual ~Communicator() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  /// In place, the same bits on all ranks. Contiguous float32, float64, int64 or uint8 tensors of
-  /// equal shape. Stream-ordered on CUDA.
+  /// In place. Values are added in order of rank, so that the bits are the same on all ranks and in
+  /// every run. Contiguous float32, float64, int64 or uint8 tensors of equal shape. Stream-ordered
+  /// on CUDA.
   virtual void all_reduce(at::Tensor& tensor, Op op) = 0;
-  /// [n, ...] on every rank -> [size * n, ...] on every rank, in order of rank.
+  /// [n, ...] on every rank -> [size * n, ...] on every rank, in order of rank. Any dtype.
   virtual at::Tensor all_gather(const at::Tensor& tensor) = 0;
+  /// Contiguous, any dtype; in place.
   virtual void broadcast(at::Tensor& tensor, int root) = 0;
   virtual void barrier() = 0;
   /// Text of any length from `root` to all.
@@ -36,9 +38,18 @@ class Communicator {
   virtual void close() = 0;
 };
 
+/// An error that every rank throws alike: the lowest failing rank's, with its rank in the text.
+struct SharedError : Error {
+  SharedError(Exit code, const std::string& what, std::string hint, int rank, std::string host)
+      : Error(code, what, std::move(hint)), rank(rank), host(std::move(host)) {}
+  int rank;
+  std::string host;
+};
+
 /// Runs `phase` on every rank and lets all ranks learn how it went: if any failed, all throw the
-/// lowest failing rank's error, with its rank in the text; nobody goes on alone. Call it around
-/// whatever may fail on some ranks only (opening data, loading, publishing).
+/// lowest failing rank's error as a SharedError; nobody goes on alone. Call it around whatever may
+/// fail on some ranks only (opening data, loading, publishing). `phase` calls no collective but a
+/// nested `agree`. In a world of one the error passes as it is.
 void agree(Communicator& world, const std::function<void()>& phase);
 
 }  // namespace cellmill::comm

@@ -2,7 +2,8 @@
 // Start and end of the program's world, and its one catch. Rank and local rank come from MPI
 // (MPI_Comm_split_type), never from the environment of Slurm. Without a launcher no MPI function is
 // called. An error that leaves `body` on one rank is printed with rank, host and phase, written to
-// failure.json, and ends all ranks (MPI_Abort) with its exit code.
+// failure.json, and ends all ranks (MPI_Abort) with its exit code; one that leaves it on all ranks
+// within a second, or through `agree`, is printed once and all ranks end in order with its code.
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,10 +24,12 @@ struct World {
 
 /// Names the phase for failure reports: "opening data", "step 1200". Cheap; any time.
 void set_phase(const std::string& phase);
-/// Where failure.json goes once the run folder is known.
+/// Where failure.json (rank, size, host, phase, code, message, hint, time) goes once the run
+/// folder is known.
 void set_failure_folder(const std::string& folder);
 /// Starts MPI if launched by mpirun or srun, calls `body`, closes the world in order; returns the
-/// exit code for main. The one catch.
+/// exit code for main. The one catch. Ranks that share a machine share its cores as torch threads,
+/// unless OMP_NUM_THREADS is set.
 int run_world(int argc, char** argv, const std::function<int(World&)>& body);
 /// Makes the NCCL world over CUDA device `local_rank` (needs the CUDA build and a device); sets
 /// world.device_world.

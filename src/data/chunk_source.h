@@ -30,7 +30,8 @@ struct SourceOptions {
   std::string format = "auto";    ///< auto | npz | h5ad | synthetic
   std::string path;               ///< folder of chunks, or one file
   std::string pattern = "*.npz";  ///< npz: which files of the folder
-  std::string metadata;  ///< folder made by tools/preprocess_metadata; empty: <path>/preproc
+  std::string metadata;  ///< folder made by tools/preprocess_metadata; empty: <path>/preproc;
+                         ///< none: cells without labels
   std::vector<std::string>
       fields;         ///< conditioning fields; empty: those marked `using` (h5ad: needed)
   std::string genes;  ///< npz: text file, one name a line; empty: <path>/genes.txt

@@ -14,8 +14,10 @@ void describe(config::Schema& s, SourceOptions& o) {
   s.field("path", o.path, "folder of .npz chunks, or an .h5ad file");
   s.field("pattern", o.pattern, "npz: which files of the folder are expression",
           config::not_empty());
-  s.field("metadata", o.metadata,
-          "folder that tools/preprocess_metadata wrote; empty: <path>/preproc (npz), none (h5ad)");
+  s.field(
+      "metadata", o.metadata,
+      "folder that tools/preprocess_metadata wrote; empty: <path>/preproc (npz) or the file's own "
+      "labels (h5ad); none: cells without labels");
   s.field("fields", o.fields,
           "conditioning fields, in order; empty: those marked `using` (h5ad: must be named)");
   s.field("genes", o.genes, "npz: text file, one gene a line; empty: <path>/genes.txt");

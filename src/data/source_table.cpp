@@ -6,10 +6,17 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/nearest.h"
+#include "data/metadata_command.h"
+#include "data/sources/h5ad_source.h"
+#include "data/sources/npz_source.h"
 #include "data/sources/synthetic_source.h"
 
 namespace cellmill::data {
 namespace {
+
+bool is_npz(const std::string& path) {
+  return std::filesystem::is_directory(path) || path.ends_with(".npz");
+}
 
 template <class Source>
 std::unique_ptr<ChunkSource> open(const SourceOptions& options) {
@@ -20,6 +27,8 @@ std::unique_ptr<ChunkSource> open(const SourceOptions& options) {
 
 const std::vector<SourceFormat>& source_table() {
   static const std::vector<SourceFormat> table = {
+      {"npz", is_npz, open<NpzSource>},
+      {"h5ad", [](const std::string& path) { return path.ends_with(".h5ad"); }, open<H5adSource>},
       {"synthetic", [](const std::string&) { return false; }, open<SyntheticSource>},
   };
   return table;
@@ -37,6 +46,7 @@ std::unique_ptr<ChunkSource> open_source(const SourceOptions& options) {
                      Exit::kConfig);
   if (options.format != "synthetic" && !std::filesystem::exists(options.path))
     throw DataError({options.path, {}, {}, {}}, "no such file or folder", {}, Exit::kNoInput);
+  if (is_pickle(options.path)) throw_no_codes(options);
   for (const SourceFormat& format : source_table())
     if (options.format == format.name ||
         (options.format == "auto" && format.recognises(options.path)))

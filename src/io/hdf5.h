@@ -32,6 +32,7 @@ class H5File {
   std::vector<std::int64_t> shape(const std::string& dataset) const;  ///< {} is a scalar
   H5Type type(const std::string& dataset)
       const;  ///< the nearest of the types above (bool and small ints: kInt32)
+  bool is_bool(const std::string& dataset) const;  ///< h5py's enum of FALSE and TRUE
 
   // whole datasets, converted by HDF5 to the asked type; a value that an asked integer type cannot
   // hold (too large, a fraction, NaN) is refused

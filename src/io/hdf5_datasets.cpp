@@ -168,6 +168,12 @@ H5Type H5File::type(const std::string& dataset) const {
   }
 }
 
+bool H5File::is_bool(const std::string& dataset) const {
+  Locked library;
+  Source source = h5::open_dataset(handle_->file, {handle_->path, dataset}, dataset);
+  return H5Tget_class(source.type) == H5T_ENUM && H5Tget_nmembers(source.type) == 2;
+}
+
 template <class T>
 std::vector<T> H5File::read(const std::string& dataset) const {
   Locked library;

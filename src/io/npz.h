@@ -16,7 +16,7 @@ struct NpyArray {
   bool fortran_order = false;       ///< the values below are in this order
   std::vector<std::uint8_t> bytes;  ///< size() times the bytes of one value
   std::int64_t size() const;        ///< product of the shape
-  /// Converted from any integer, truth or float type (2 to 8 bytes); throws DataError for others,
+  /// Converted from any integer, truth or float type of up to 8 bytes; throws DataError for others,
   /// and for a value that does not fit (an integer that is too large, a fraction, a float64 beyond
   /// float32; inf and NaN are floats).
   std::vector<std::int64_t> to_int64(const std::string& file, const std::string& member) const;

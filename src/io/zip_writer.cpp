@@ -1,5 +1,6 @@
 #include <libdeflate.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "base/error.h"

@@ -64,7 +64,7 @@ CATCH_TEST_CASE("archives that are missing, cut or foreign say so", "[zip]") {
                    Contains("65 ") && Contains("is not a zip archive"));
   CATCH_CHECK_THAT(error_of_bytes(scratch, "\x80\x04pickle"), Contains("is not a zip archive"));
   std::string whole = read_text(fixture("f4.npz"));
-  for (std::size_t length = 4; length < whole.size(); ++length) {
+  for (std::size_t length = 4; length < whole.size(); length += 17) {
     CATCH_CAPTURE(length);
     CATCH_REQUIRE_THAT(error_of_bytes(scratch, whole.substr(0, length)),
                        Contains("65 ") && Contains("t.npz: is truncated: the zip directory at its "

@@ -1,0 +1,216 @@
+#include "comm/mpi_communicator.h"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <cstring>
+
+namespace cellmill::comm {
+namespace {
+
+template <class T>
+MPI_Datatype mpi_type();
+template <>
+MPI_Datatype mpi_type<float>() {
+  return MPI_FLOAT;
+}
+template <>
+MPI_Datatype mpi_type<double>() {
+  return MPI_DOUBLE;
+}
+template <>
+MPI_Datatype mpi_type<std::int64_t>() {
+  return MPI_INT64_T;
+}
+template <>
+MPI_Datatype mpi_type<std::uint8_t>() {
+  return MPI_UINT8_T;
+}
+
+template <class T>
+void combine(T* __restrict sum, const T* __restrict next, std::int64_t count, Op op) {
+  if (op == Op::kSum) {
+    for (std::int64_t i = 0; i < count; ++i) sum[i] = static_cast<T>(sum[i] + next[i]);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i)
+      sum[i] = next[i] > sum[i] || next[i] != next[i] ? next[i] : sum[i];
+  }
+}
+
+/// target = parts[0] op parts[1] op ..., in that order; target may be one of the parts.
+template <class T>
+void combine_in_order(T* target, const std::vector<const T*>& parts, std::int64_t count, Op op) {
+  constexpr std::int64_t kBlock = 2048;
+  std::array<T, kBlock> sum;
+  for (std::int64_t begin = 0; begin < count; begin += kBlock) {
+    const std::int64_t n = std::min(kBlock, count - begin);
+    std::copy_n(parts[0] + begin, n, sum.data());
+    for (std::size_t k = 1; k < parts.size(); ++k) combine(sum.data(), parts[k] + begin, n, op);
+    std::copy_n(sum.data(), n, target + begin);
+  }
+}
+
+void require_host(const at::Tensor& tensor, const char* call) {
+  if (!tensor.device().is_cpu() || !tensor.is_contiguous())
+    throw InternalError(std::string(call) + " over MPI wants a contiguous host tensor, not " +
+                        tensor.toString() + " on " + tensor.device().str());
+}
+
+std::byte* bytes_of(const at::Tensor& tensor) { return static_cast<std::byte*>(tensor.data_ptr()); }
+
+}  // namespace
+
+void check_mpi(int code, const char* call) {
+  if (code == MPI_SUCCESS) return;
+  char text[MPI_MAX_ERROR_STRING] = {};
+  int length = 0;
+  MPI_Error_string(code, text, &length);
+  throw Error(Exit::kPeerLost, std::string(call) + " failed: " + std::string(text, length),
+              "another rank or the network between them is gone; the first failure in the logs is "
+              "the cause");
+}
+
+MpiCommunicator::MpiCommunicator(MPI_Comm parent, MpiOptions options) : options_(options) {
+  check_mpi(MPI_Comm_dup(parent, &comm_), "MPI_Comm_dup");
+  MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN);
+  MPI_Comm_rank(comm_, &rank_);
+  MPI_Comm_size(comm_, &size_);
+}
+
+template <class T>
+T* MpiCommunicator::workspace(std::int64_t count) {
+  const std::size_t bytes = count * sizeof(T);
+  if (workspace_.size() < bytes) workspace_.resize(bytes);
+  return reinterpret_cast<T*>(workspace_.data());
+}
+
+void MpiCommunicator::all_reduce(at::Tensor& tensor, Op op) {
+  require_host(tensor, "all_reduce");
+  const std::int64_t n = tensor.numel();
+  switch (tensor.scalar_type()) {
+    case at::kFloat:
+      return reduce(tensor.data_ptr<float>(), n, op);
+    case at::kDouble:
+      return reduce(tensor.data_ptr<double>(), n, op);
+    case at::kLong:
+      return reduce(tensor.data_ptr<std::int64_t>(), n, op);
+    case at::kByte:
+      return reduce(tensor.data_ptr<std::uint8_t>(), n, op);
+    default:
+      throw InternalError("all_reduce of " + tensor.toString());
+  }
+}
+
+template <class T>
+void MpiCommunicator::reduce(T* values, std::int64_t count, Op op) {
+  if (size_ == 1 || count == 0) return;
+  if (count * static_cast<std::int64_t>(sizeof(T)) * size_ <= options_.small_bytes)
+    return reduce_small(values, count, op);
+  const std::int64_t piece = std::max<std::int64_t>(options_.piece_bytes / sizeof(T), 1);
+  for (std::int64_t begin = 0; begin < count; begin += piece)
+    reduce_piece(values + begin, std::min(piece, count - begin), op);
+}
+
+template <class T>
+void MpiCommunicator::reduce_small(T* values, std::int64_t count, Op op) {
+  T* all = workspace<T>(count * size_);
+  check_mpi(MPI_Allgather(values, count, mpi_type<T>(), all, count, mpi_type<T>(), comm_),
+            "MPI_Allgather");
+  std::vector<const T*> parts(size_);
+  for (int r = 0; r < size_; ++r) parts[r] = all + r * count;
+  combine_in_order(values, parts, count, op);
+}
+
+template <class T>
+void MpiCommunicator::reduce_piece(T* values, std::int64_t count, Op op) {
+  std::vector<int> places(size_), shares(size_);
+  for (int r = 0; r < size_; ++r) {
+    places[r] = static_cast<int>(count * r / size_);
+    shares[r] = static_cast<int>(count * (r + 1) / size_) - places[r];
+  }
+  const int mine = shares[rank_];
+  T* others = workspace<T>(static_cast<std::int64_t>(mine) * size_);
+  T* share = values + places[rank_];
+  std::vector<int> sent(size_), received(size_), arrivals(size_);
+  std::vector<const T*> parts(size_);
+  for (int r = 0; r < size_; ++r) {
+    arrivals[r] = r * mine;
+    parts[r] = r == rank_ ? share : others + arrivals[r];
+    sent[r] = r == rank_ ? 0 : shares[r];
+    received[r] = r == rank_ ? 0 : mine;
+  }
+  check_mpi(MPI_Alltoallv(values, sent.data(), places.data(), mpi_type<T>(), others,
+                          received.data(), arrivals.data(), mpi_type<T>(), comm_),
+            "MPI_Alltoallv");
+  combine_in_order(share, parts, mine, op);
+  check_mpi(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values, shares.data(), places.data(),
+                           mpi_type<T>(), comm_),
+            "MPI_Allgatherv");
+}
+
+void MpiCommunicator::gather_bytes(const std::byte* mine, std::int64_t count, std::byte* all) {
+  const std::int64_t piece = std::max<std::int64_t>(options_.message_bytes / size_, 1);
+  if (count <= piece)
+    return check_mpi(MPI_Allgather(mine, count, MPI_BYTE, all, count, MPI_BYTE, comm_),
+                     "MPI_Allgather");
+  std::byte* arrived = workspace<std::byte>(piece * size_);
+  for (std::int64_t begin = 0; begin < count; begin += piece) {
+    const std::int64_t n = std::min(piece, count - begin);
+    check_mpi(MPI_Allgather(mine + begin, n, MPI_BYTE, arrived, n, MPI_BYTE, comm_),
+              "MPI_Allgather");
+    for (int r = 0; r < size_; ++r) std::memcpy(all + r * count + begin, arrived + r * n, n);
+  }
+}
+
+at::Tensor MpiCommunicator::all_gather(const at::Tensor& tensor) {
+  const at::Tensor mine = tensor.contiguous();
+  require_host(mine, "all_gather");
+  if (mine.dim() == 0) throw InternalError("all_gather of a tensor without dimensions");
+  std::vector<std::int64_t> shape = mine.sizes().vec();
+  shape[0] *= size_;
+  at::Tensor all = at::empty(shape, mine.options());
+  if (mine.nbytes() > 0) gather_bytes(bytes_of(mine), mine.nbytes(), bytes_of(all));
+  return all;
+}
+
+void MpiCommunicator::broadcast_bytes(std::byte* bytes, std::int64_t count, int root) {
+  for (std::int64_t begin = 0; begin < count; begin += options_.message_bytes)
+    check_mpi(MPI_Bcast(bytes + begin, std::min(options_.message_bytes, count - begin), MPI_BYTE,
+                        root, comm_),
+              "MPI_Bcast");
+}
+
+void MpiCommunicator::broadcast(at::Tensor& tensor, int root) {
+  require_host(tensor, "broadcast");
+  broadcast_bytes(bytes_of(tensor), tensor.nbytes(), root);
+}
+
+void MpiCommunicator::barrier() { check_mpi(MPI_Barrier(comm_), "MPI_Barrier"); }
+
+std::string MpiCommunicator::broadcast_text(const std::string& text, int root) {
+  std::int64_t length = text.size();
+  check_mpi(MPI_Bcast(&length, 1, MPI_INT64_T, root, comm_), "MPI_Bcast");
+  std::string copy = text;
+  copy.resize(length);
+  broadcast_bytes(reinterpret_cast<std::byte*>(copy.data()), length, root);
+  return copy;
+}
+
+std::vector<std::string> MpiCommunicator::gather_texts(const std::string& text) {
+  const std::int64_t length = text.size();
+  std::vector<std::int64_t> lengths(size_);
+  check_mpi(MPI_Allgather(&length, 1, MPI_INT64_T, lengths.data(), 1, MPI_INT64_T, comm_),
+            "MPI_Allgather");
+  std::vector<std::string> texts(size_);
+  for (int r = 0; r < size_; ++r) {
+    texts[r] = r == rank_ ? text : std::string(lengths[r], '\0');
+    broadcast_bytes(reinterpret_cast<std::byte*>(texts[r].data()), lengths[r], r);
+  }
+  return texts;
+}
+
+void MpiCommunicator::close() { check_mpi(MPI_Comm_free(&comm_), "MPI_Comm_free"); }
+
+}  // namespace cellmill::comm

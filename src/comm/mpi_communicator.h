@@ -1,0 +1,56 @@
+#pragma once
+// The world of ranks over MPI, for host tensors. Sums do not rest on the library's choice of
+// algorithm: each rank receives its share of the tensor from all others, adds it in order of rank,
+// and the shares are gathered (a reduce-scatter and an all-gather, the traffic of a ring). One
+// thread at a time. An MPI error is thrown with code 71 and the library's words.
+#include <mpi.h>
+
+#include <cstddef>
+
+#include "comm/communicator.h"
+
+namespace cellmill::comm {
+
+struct MpiOptions {
+  std::int64_t piece_bytes = 4 << 20;    ///< reduced at a time; bounds the workspace that is kept
+  std::int64_t small_bytes = 1 << 16;    ///< all ranks' values below this: one all-gather instead
+  std::int64_t message_bytes = 1 << 30;  ///< largest single broadcast or all-gather
+};
+
+class MpiCommunicator : public Communicator {
+ public:
+  /// Over a duplicate of `parent`, collective. MPI is running.
+  explicit MpiCommunicator(MPI_Comm parent, MpiOptions options = {});
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  void all_reduce(at::Tensor& tensor, Op op) override;
+  at::Tensor all_gather(const at::Tensor& tensor) override;
+  void broadcast(at::Tensor& tensor, int root) override;
+  void barrier() override;
+  std::string broadcast_text(const std::string& text, int root) override;
+  std::vector<std::string> gather_texts(const std::string& text) override;
+  /// Frees the duplicate; collective.
+  void close() override;
+
+ private:
+  template <class T>
+  void reduce(T* values, std::int64_t count, Op op);
+  template <class T>
+  void reduce_small(T* values, std::int64_t count, Op op);
+  template <class T>
+  void reduce_piece(T* values, std::int64_t count, Op op);
+  void broadcast_bytes(std::byte* bytes, std::int64_t count, int root);
+  void gather_bytes(const std::byte* mine, std::int64_t count, std::byte* all);
+  template <class T>
+  T* workspace(std::int64_t count);
+
+  MPI_Comm comm_ = MPI_COMM_NULL;
+  MpiOptions options_;
+  int rank_ = 0, size_ = 1;
+  std::vector<std::byte> workspace_;
+};
+
+/// Throws Error (71) with the library's words for `code`, if it is not MPI_SUCCESS.
+void check_mpi(int code, const char* call);
+
+}  // namespace cellmill::comm

@@ -1,0 +1,37 @@
+#pragma once
+// Columns of an AnnData table (obs, var) as label codes: categoricals, strings and truth values in
+// the encodings of anndata 0.7 to 0.12. Format: anndata "On-disk format" (dataframe 0.1.0 and
+// 0.2.0). Errors are DataError.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/chunk.h"
+#include "io/hdf5.h"
+
+namespace cellmill::data {
+
+struct ObsColumn {
+  Field field;
+  std::vector<std::int32_t> codes;  ///< one a cell, kMissing for -1, NaN and empty text
+};
+
+/// Names of the columns of /obs that have categories: categoricals, strings, truth values.
+std::vector<std::string> categorical_columns(const io::H5File& file);
+
+/// Category order is the file's for categoricals, sorted for strings and truth values ("False",
+/// "True"). Throws for a column that is not there (nearest name) or has no categories.
+ObsColumn read_obs_column(const io::H5File& file, const std::string& name);
+
+/// Codes of `column` for the categories of `field`; values that it lacks become missing, with a
+/// warning that counts them.
+std::vector<std::int32_t> recode(const ObsColumn& column, const Field& field,
+                                 const std::string& file);
+
+/// The names that index a table ("/obs", "/var", "/raw/var").
+std::vector<std::string> read_index(const io::H5File& file, const std::string& table);
+
+/// The line of Python that writes the file anew; `change` is what it does in between ("").
+std::string rewrite_hint(const std::string& path, const std::string& change);
+
+}  // namespace cellmill::data

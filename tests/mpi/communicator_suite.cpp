@@ -1,0 +1,202 @@
+// What every communicator promises, run over all that this build and machine have: the host's
+// world, and NCCL's where there is a device for each rank.
+#include <ATen/ATen.h>
+
+#include <catch2/catch.hpp>
+
+#include "comm/mpi_communicator.h"
+#include "test_world.h"
+
+using namespace cellmill;
+using comm::Op;
+
+namespace {
+
+struct Subject {
+  std::string name;
+  comm::Communicator* world;
+  at::Device device;
+};
+
+std::vector<Subject> subjects() {
+  comm::World& w = test_world();
+  std::vector<Subject> all = {{"host", w.host_world.get(), at::kCPU}};
+  if (at::hasCUDA() && at::detail::getCUDAHooks().deviceCount() >= w.local_size) {
+    if (!w.device_world) comm::use_cuda(w);
+    all.push_back({"nccl", w.device_world.get(), at::Device(at::kCUDA, w.local_rank)});
+  }
+  // pieces far smaller than the tensors below
+  static std::unique_ptr<comm::MpiCommunicator> small_pieces;
+  if (dynamic_cast<comm::MpiCommunicator*>(w.host_world.get())) {
+    if (!small_pieces)
+      small_pieces = std::make_unique<comm::MpiCommunicator>(
+          MPI_COMM_WORLD,
+          comm::MpiOptions{.piece_bytes = 1000, .small_bytes = 64, .message_bytes = 777});
+    all.push_back({"host, small pieces", small_pieces.get(), at::kCPU});
+  }
+  return all;
+}
+
+/// Values that differ by rank, of a width where float addition rounds.
+at::Tensor values(int rank, std::int64_t n, at::ScalarType type) {
+  const at::Tensor i = at::arange(n, at::kDouble);
+  if (at::isFloatingType(type)) return at::sin(i * 0.37 + rank * 1.7).to(type);
+  return at::remainder(i * 7 + rank * 3, 50).to(type);
+}
+
+at::Tensor reduced_in_order(int size, std::int64_t n, at::ScalarType type, Op op) {
+  at::Tensor total = values(0, n, type);
+  for (int r = 1; r < size; ++r)
+    total = op == Op::kSum ? total + values(r, n, type) : at::maximum(total, values(r, n, type));
+  return total;
+}
+
+constexpr at::ScalarType kTypes[] = {at::kFloat, at::kDouble, at::kLong, at::kByte};
+
+}  // namespace
+
+CATCH_TEST_CASE("rank and size are MPI's") {
+  comm::World& w = test_world();
+  for (const Subject& s : subjects()) {
+    CATCH_CHECK(s.world->size() == w.size);
+    CATCH_CHECK(s.world->rank() == w.rank);
+  }
+  CATCH_CHECK(w.local_size == w.size);  // one machine
+  CATCH_CHECK(w.local_rank == w.rank);
+  const at::Tensor ranks = w.host_world->all_gather(at::full({1}, w.rank, at::kLong));
+  CATCH_CHECK(at::equal(ranks, at::arange(w.size)));
+}
+
+CATCH_TEST_CASE("all_reduce sums and maximises every dtype and length in order of rank") {
+  for (const Subject& s : subjects())
+    for (const at::ScalarType type : kTypes)
+      for (const Op op : {Op::kSum, Op::kMax})
+        for (const std::int64_t n : {0, 1, 2, 3, 5, 1000, 20000}) {
+          CATCH_CAPTURE(s.name, toString(type), static_cast<int>(op), n);
+          at::Tensor x = values(s.world->rank(), n, type).to(s.device);
+          const void* place = x.data_ptr();
+          s.world->all_reduce(x, op);
+          CATCH_CHECK(x.data_ptr() == place);
+          const at::Tensor expected = reduced_in_order(s.world->size(), n, type, op);
+          if (s.device.is_cpu() || !at::isFloatingType(type))
+            CATCH_CHECK(at::equal(x.cpu(), expected));
+          else
+            CATCH_CHECK(at::allclose(x.cpu(), expected, 1e-5, 1e-6));
+        }
+}
+
+CATCH_TEST_CASE("all_reduce of several MiB has the same bits on all ranks, twice") {
+  for (const Subject& s : subjects()) {
+    const std::int64_t n = (s.name == "host, small pieces") ? 20001 : 3 * 1024 * 1024 + 7;
+    at::Tensor first = values(s.world->rank(), n, at::kFloat).to(s.device), second = first.clone();
+    s.world->all_reduce(first, Op::kSum);
+    s.world->all_reduce(second, Op::kSum);
+    CATCH_CHECK(at::equal(first, second));
+    const at::Tensor all = s.world->all_gather(first).view({s.world->size(), n});
+    for (int r = 0; r < s.world->size(); ++r) CATCH_CHECK(at::equal(all[r], first));
+    CATCH_CHECK(at::allclose(first.cpu(),
+                             reduced_in_order(s.world->size(), n, at::kFloat, Op::kSum), 0, 1e-5));
+  }
+}
+
+CATCH_TEST_CASE("the maximum keeps a NaN of any rank") {
+  for (const Subject& s : subjects()) {
+    const int last = s.world->size() - 1;
+    at::Tensor x = at::full({3}, s.world->rank() == last ? NAN : 1.0f, s.device);
+    s.world->all_reduce(x, Op::kMax);
+    CATCH_CHECK(x.isnan().all().item<bool>());
+  }
+}
+
+CATCH_TEST_CASE("all_gather stacks by rank") {
+  for (const Subject& s : subjects())
+    for (const auto& shape :
+         std::vector<std::vector<std::int64_t>>{{0, 3}, {1}, {2, 3, 5}, {700, 9}}) {
+      CATCH_CAPTURE(s.name, shape);
+      const at::Tensor base = at::arange(c10::multiply_integers(shape), at::kDouble).view(shape);
+      const at::Tensor all = s.world->all_gather((base + 1000 * s.world->rank()).to(s.device));
+      std::vector<at::Tensor> expected;
+      for (int r = 0; r < s.world->size(); ++r) expected.push_back(base + 1000 * r);
+      CATCH_CHECK(at::equal(all.cpu(), at::cat(expected)));
+    }
+  comm::Communicator& w = *test_world().host_world;
+  const at::Tensor across = at::arange(6).view({2, 3}).t();  // not contiguous
+  CATCH_CHECK(at::equal(w.all_gather(across).slice(0, 0, 3), across));
+}
+
+CATCH_TEST_CASE("broadcast from every root") {
+  for (const Subject& s : subjects())
+    for (const at::ScalarType type : {at::kFloat, at::kLong, at::kByte, at::kBool})
+      for (int root = 0; root < s.world->size(); ++root)
+        for (const std::int64_t n : {0, 1, 5000}) {
+          CATCH_CAPTURE(s.name, toString(type), root, n);
+          at::Tensor x = values(s.world->rank(), n, at::kByte).to(type).to(s.device);
+          s.world->broadcast(x, root);
+          CATCH_CHECK(at::equal(x.cpu(), values(root, n, at::kByte).to(type)));
+        }
+}
+
+CATCH_TEST_CASE("texts of any length, empty ones too") {
+  for (const Subject& s : subjects()) {
+    const auto text = [](int rank) {
+      return rank % 2 ? std::string() : std::string(rank * 3000 + 1, static_cast<char>('a' + rank));
+    };
+    const std::vector<std::string> all = s.world->gather_texts(text(s.world->rank()));
+    CATCH_REQUIRE(static_cast<int>(all.size()) == s.world->size());
+    for (int r = 0; r < s.world->size(); ++r) {
+      CATCH_CHECK(all[r] == text(r));
+      CATCH_CHECK(s.world->broadcast_text(text(s.world->rank()), r) == text(r));
+    }
+    const std::string zeros("a\0b\0", 4);
+    CATCH_CHECK(s.world->broadcast_text(zeros, 0) == zeros);
+  }
+}
+
+CATCH_TEST_CASE("agree: nobody fails, nobody throws") {
+  int runs = 0;
+  comm::agree(*test_world().host_world, [&] { ++runs; });
+  CATCH_CHECK(runs == 1);
+}
+
+CATCH_TEST_CASE("agree: all ranks throw the lowest failing rank's error") {
+  comm::Communicator& w = *test_world().host_world;
+  for (int failing = 0; failing < w.size(); ++failing) {
+    const std::string prefix = w.size() == 1 ? "" : "rank " + std::to_string(failing) + ": ";
+    try {
+      comm::agree(w, [&] {
+        if (w.rank() >= failing)
+          throw DataError({"a.npz", "row " + std::to_string(w.rank()), "1", "2"}, "bad", "look");
+      });
+      CATCH_FAIL("agree did not throw");
+    } catch (const Error& e) {
+      CATCH_CHECK(e.what() ==
+                  prefix + "a.npz: row " + std::to_string(failing) + ": bad; expected 1; found 2");
+      CATCH_CHECK(e.code() == Exit::kData);
+      CATCH_CHECK(e.hint() == "look");
+    }
+  }
+  w.barrier();
+}
+
+CATCH_TEST_CASE("agree: nested, the inner error reaches all once") {
+  comm::Communicator& w = *test_world().host_world;
+  const int last = w.size() - 1;
+  const std::string prefix = w.size() == 1 ? "" : "rank " + std::to_string(last) + ": ";
+  CATCH_CHECK_THROWS_WITH(comm::agree(w,
+                                      [&] {
+                                        comm::agree(w, [&] {
+                                          if (w.rank() == last) throw std::runtime_error("inner");
+                                        });
+                                      }),
+                          prefix + "inner");
+}
+
+CATCH_TEST_CASE("a tensor that is not contiguous is refused in place") {
+  auto* w = dynamic_cast<comm::MpiCommunicator*>(test_world().host_world.get());
+  if (!w) return;
+  at::Tensor x = at::zeros({2, 3}).t();
+  CATCH_CHECK_THROWS_WITH(w->all_reduce(x, Op::kSum),
+                          Catch::Contains("all_reduce over MPI wants a contiguous host tensor"));
+  at::Tensor half = at::zeros({2}, at::kHalf);
+  CATCH_CHECK_THROWS_WITH(w->all_reduce(half, Op::kSum), Catch::Contains("all_reduce of CPUHalf"));
+}
