@@ -39,8 +39,8 @@ cmake=cmake
 [[ ! -x .venv/bin/cmake ]] || cmake=.venv/bin/cmake
 for program in unit_base unit_data; do
   "$cmake" --build "$build_dir" --target "$program"
-  if ldd "$build_dir/$program" | grep -E 'libtorch_cuda|libcudart|libnccl'; then
-    echo "FAILED: $program wants CUDA"
+  if readelf -d "$build_dir/$program" | grep -E 'NEEDED.*(libtorch_cuda|libcudart|libnccl)'; then
+    echo "FAILED: $program is linked with CUDA"
     exit 1
   fi
   "$build_dir/$program"
