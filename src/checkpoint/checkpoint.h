@@ -1,8 +1,9 @@
 #pragma once
 // Named state in, named state out, atomically. A checkpoint is a folder step-NNNNNNNNN with
 // state.h5 (tensors, texts, numbers, lists) and manifest.json (format version, step, size and XXH3
-// digest of the file and of every tensor), the manifest written last; the folder is built under a
-// temporary name, synced and renamed. It exists whole or not at all. It knows no model.
+// digests of the file, of every tensor and of the manifest itself), the manifest written last; the
+// folder is built under a temporary name, synced and renamed. It exists whole or not at all. It
+// knows no model. `folder` is the one that holds the steps; one process writes there.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -27,11 +28,13 @@ struct State {
   std::map<std::string, std::vector<std::string>> lists;  ///< genes, vocabularies
 };
 
-/// Writes <folder>/step-<step>. Returns its path. Throws DataError (74) and leaves nothing behind
-/// when the disk is full.
+/// Writes <folder>/step-<step>, in place of one that is there, and returns its path. The free space
+/// is compared with what is needed first. Throws DataError (74) and leaves nothing behind when the
+/// disk is full. Names may contain "/" (groups in the file), texts no zero byte.
 fs::path save(const fs::path& folder, std::int64_t step, const State& state);
-/// Verifies the manifest, the file's digest and every tensor's before HDF5 opens it. Throws
-/// DataError that names file and place.
+/// Verifies the manifest and the file's digests before HDF5 opens it, and every tensor's after.
+/// Throws DataError that names file and place: 66 if it is not there, 65 if it is damaged,
+/// unfinished or of a newer format.
 State load(const fs::path& checkpoint);
 /// Throws as load does, without keeping the state.
 void verify(const fs::path& checkpoint);
@@ -40,12 +43,13 @@ struct Entry {
   fs::path path;
   std::int64_t step = 0;
 };
-/// Whole-looking checkpoints of a run folder's `checkpoints/`, oldest first (names only, nothing is
-/// verified).
+/// Whole-looking checkpoints, oldest first (names and manifests' presence only, nothing is
+/// verified); none if there is no such folder.
 std::vector<Entry> list(const fs::path& folder);
 /// The newest one that verifies; why newer ones were passed over is appended to `passed_over`.
 std::optional<Entry> newest_valid(const fs::path& folder, std::vector<std::string>& passed_over);
-/// Deletes all but the last `keep_last` and those in `keep` (steps).
+/// Deletes all but the last `keep_last` (at least one) and those in `keep` (steps), and what killed
+/// writers left behind. Damaged ones count as checkpoints here.
 void prune(const fs::path& folder, std::int64_t keep_last, const std::vector<std::int64_t>& keep);
 
 }  // namespace cellmill::checkpoint

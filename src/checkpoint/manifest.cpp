@@ -1,0 +1,125 @@
+#include "checkpoint/manifest.h"
+
+#include "base/error.h"
+#include "base/format.h"
+#include "checkpoint/checkpoint.h"
+#include "io/descriptor.h"
+#include "io/digest.h"
+#include "io/files.h"
+#include "io/json.h"
+
+namespace cellmill::checkpoint {
+namespace {
+
+using io::Json;
+
+const char* const kHint = "take an older checkpoint: --resume does so by itself";
+
+[[noreturn]] void damaged(const fs::path& file, const std::string& where,
+                          const std::string& expected, const std::string& found) {
+  throw DataError({file.string(), where, expected, found}, "is damaged", kHint);
+}
+
+std::string dumped(const Json& json) { return json.dump(1) + "\n"; }
+
+Json parsed(const fs::path& file, const std::string& text) {
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& e) {
+    damaged(file, "byte " + std::to_string(e.byte), "JSON", e.what());
+  }
+}
+
+void require_format(const fs::path& file, const Json& json) {
+  const auto format = json.is_object() ? json.find("format") : json.end();
+  if (!json.is_object() || format == json.end() || !format->is_number_integer())
+    damaged(file, "format", "a number", "none");
+  const auto found = format->get<std::int64_t>();
+  if (found == kFormat) return;
+  throw DataError({file.string(), "format", std::to_string(kFormat), std::to_string(found)},
+                  found > kFormat ? "was written by a newer cellmill" : "is of no known format",
+                  found > kFormat ? "read it with the cellmill that wrote it, or a newer one"
+                                  : "the file was changed after it was written");
+}
+
+/// The seal is the digest of the text without it: any changed byte shows.
+void require_seal(const fs::path& file, const std::string& text, Json json) {
+  const std::string seal = json.value("seal", Json()).dump();
+  json.erase("seal");
+  const std::string own = io::digest(dumped(json));
+  json["seal"] = own;
+  if (dumped(json) != text) damaged(file, "seal", "\"" + own + "\"", seal);
+}
+
+}  // namespace
+
+std::string manifest_text(const Manifest& manifest) {
+  Json json;
+  json["format"] = kFormat;
+  json["step"] = manifest.step;
+  json["file"] = {{"name", kStateFile},
+                  {"bytes", manifest.bytes},
+                  {"block_bytes", kBlockBytes},
+                  {"xxh3", manifest.blocks}};
+  json["tensors"] = Json::object();
+  for (const auto& [name, tensor] : manifest.tensors)
+    json["tensors"][name] = {
+        {"type", tensor.type}, {"shape", tensor.shape}, {"xxh3", tensor.digest}};
+  json["seal"] = io::digest(dumped(Json(json)));
+  return dumped(json);
+}
+
+Manifest read_manifest(const fs::path& checkpoint) {
+  const fs::path file = checkpoint / kManifestFile;
+  if (!fs::is_directory(checkpoint))
+    throw DataError({checkpoint.string(), "", "", ""}, "is no checkpoint: no such folder", "",
+                    Exit::kNoInput);
+  if (!fs::exists(file))
+    throw DataError({checkpoint.string(), "", std::string(kManifestFile) + " in it", "none"},
+                    "is no whole checkpoint", kHint);
+  const std::string text = io::read_text(file);
+  const Json json = parsed(file, text);
+  require_format(file, json);
+  require_seal(file, text, json);
+  Manifest manifest;
+  try {
+    manifest.step = json.at("step");
+    manifest.bytes = json.at("file").at("bytes");
+    manifest.blocks = json.at("file").at("xxh3").get<std::vector<std::string>>();
+    for (const auto& [name, entry] : json.at("tensors").items())
+      manifest.tensors[name] = {entry.at("type"), entry.at("shape"), entry.at("xxh3")};
+  } catch (const Json::exception& e) {
+    damaged(file, "", "a manifest of format " + std::to_string(kFormat), e.what());
+  }
+  return manifest;
+}
+
+std::vector<std::string> digest_blocks(const fs::path& path) {
+  io::Descriptor file(path, io::Descriptor::Mode::kRead);
+  std::vector<char> block(kBlockBytes);
+  std::vector<std::string> digests;
+  for (std::uint64_t at = 0;; at += kBlockBytes) {
+    const std::size_t n = file.read_at(block.data(), block.size(), at);
+    if (n > 0) digests.push_back(io::digest(block.data(), n));
+    if (n < block.size()) return digests;
+  }
+}
+
+void verify_file(const fs::path& file, const Manifest& manifest) {
+  if (!fs::exists(file)) throw DataError({file.string(), "", "", ""}, "is missing", kHint);
+  const std::uint64_t bytes = io::Descriptor(file, io::Descriptor::Mode::kRead).size();
+  if (bytes != manifest.bytes)
+    throw DataError({file.string(), "byte " + std::to_string(std::min(bytes, manifest.bytes)),
+                     std::to_string(manifest.bytes) + " bytes", std::to_string(bytes)},
+                    bytes < manifest.bytes ? "is cut short" : "has grown", kHint);
+  const std::vector<std::string> found = digest_blocks(file);
+  for (std::size_t i = 0; i < found.size(); ++i)
+    if (i >= manifest.blocks.size() || found[i] != manifest.blocks[i])
+      damaged(file,
+              fmt::format("bytes {} to {}", i * kBlockBytes,
+                          std::min<std::uint64_t>(bytes, (i + 1) * kBlockBytes) - 1),
+              i < manifest.blocks.size() ? "digest " + manifest.blocks[i] : "no such block",
+              found[i]);
+}
+
+}  // namespace cellmill::checkpoint
