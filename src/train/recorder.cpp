@@ -11,27 +11,27 @@ using io::Json;
 
 namespace {
 
-const fs::path& without_later(const fs::path& file, std::int64_t steps) {
+const fs::path& without_later(const fs::path& file, std::int64_t first) {
   if (fs::exists(file)) {
     io::LineFile::filter(file, [&](std::string_view line) {
       const auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-      return !json.is_discarded() && json.value("step", std::int64_t{0}) <= steps;
+      return !json.is_discarded() && json.value("step", std::int64_t{0}) < first;
     });
   }
   return file;
 }
 
-std::string folder_without_later(const fs::path& folder, std::int64_t steps) {
-  io::EventWriter::drop_from(folder.string(), steps + 1);
+std::string folder_without_later(const fs::path& folder, std::int64_t first) {
+  io::EventWriter::drop_from(folder.string(), first);
   return folder.string();
 }
 
 }  // namespace
 
-Recorder::Recorder(const fs::path& folder, std::int64_t steps)
-    : lines_(without_later(folder / "metrics.jsonl", steps)),
-      events_(folder_without_later(folder, steps)) {
-  if (steps > 0) events_.restart_at(steps + 1);  // for a TensorBoard that is open already
+Recorder::Recorder(const fs::path& folder, std::int64_t first)
+    : lines_(without_later(folder / "metrics.jsonl", first)),
+      events_(folder_without_later(folder, first)) {
+  if (first > 0) events_.restart_at(first);  // for a TensorBoard that is open already
 }
 
 void Recorder::point(std::int64_t step, std::int64_t epoch, const std::string& split,

@@ -23,8 +23,8 @@ struct HeadInfluence {
 
 class Recorder {
  public:
-  /// `steps` done so far; later points in the folder are dropped.
-  Recorder(const std::filesystem::path& folder, std::int64_t steps);
+  /// Points of the folder at step `first` and after are dropped.
+  Recorder(const std::filesystem::path& folder, std::int64_t first);
   /// `values` are functions of the run alone; `measured` (rates, seconds) differ from machine to
   /// machine.
   void point(std::int64_t step, std::int64_t epoch, const std::string& split,

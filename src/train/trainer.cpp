@@ -46,12 +46,17 @@ class Trainer {
   void resume();
   void survey();
   void step(const data::Batch& batch);
+  /// What is due after a step: points, end of epoch, evaluation and, last, the checkpoint. A
+  /// checkpoint holds all of it or (after a signal) none, so that a resumed run writes each once.
+  void settle();
   void record_interval();
-  void end_epoch();
-  void evaluate_now();
+  void record_epoch();
+  bool evaluate_now();  ///< is it the best so far?
   void save();
-  bool time_to_save() const;
-  bool finished() const { return state_.steps >= total_steps_ || ended_early_; }
+  bool ended_early() const {
+    return o_.evaluation.patience > 0 && state_.evaluations_without_gain >= o_.evaluation.patience;
+  }
+  bool finished() const { return state_.steps >= total_steps_ || ended_early(); }
 
   comm::World& world_;
   const RunOptions& o_;
@@ -67,12 +72,10 @@ class Trainer {
   std::optional<Progress> progress_;
   TrainingState state_;
   std::int64_t total_steps_ = 0;
-  std::int64_t last_saved_ = -1;
-  bool ended_early_ = false;
   int stop_ = 0;
   bool save_asked_ = false;
   Stopwatch since_save_, since_record_;
-  double cells_per_second_ = 0;
+  double cells_trained_ = 0, seconds_trained_ = 0;  // since the last point, by this process
 };
 
 Trainer::Trainer(comm::World& world, const RunOptions& options, const std::string& config,
@@ -100,7 +103,10 @@ Trainer::Trainer(comm::World& world, const RunOptions& options, const std::strin
   open_folder(start);
   if (start == Start::kResume) resume();
   if (state_.steps == 0) survey();
-  if (world_.rank == 0) recorder_ = std::make_unique<Recorder>(folder_->path(), state_.steps);
+  if (world_.rank == 0) {
+    const bool settled = state_.steps > 0 && state_.settled == state_.steps;
+    recorder_ = std::make_unique<Recorder>(folder_->path(), state_.steps + (settled ? 1 : 0));
+  }
 
   std::int64_t parameters = 0;
   for (const auto& group : model_->groups()) {
@@ -154,7 +160,6 @@ void Trainer::resume() {
                              source_->vocabulary());
     training_->seek(state_.position);
   });
-  last_saved_ = state_.steps;
   log::info("resuming from {}: step {}, epoch {}", path, state_.steps, state_.position.epoch);
 }
 
@@ -170,33 +175,27 @@ void Trainer::survey() {
 
 Exit Trainer::run() {
   if (world_.rank == 0) {
-    recorder_->settings(config_,
-                        {{"model", o_.model.name},
-                         {"global_batch", static_cast<double>(o_.train.global_batch)},
-                         {"epochs", static_cast<double>(o_.train.epochs)},
-                         {"seed", static_cast<double>(o_.train.seed)},
-                         {"ranks", static_cast<double>(world_.size)}},
-                        {"validation/" + o_.evaluation.score});
+    if (state_.steps == 0) {
+      recorder_->settings(config_,
+                          {{"model", o_.model.name},
+                           {"global_batch", static_cast<double>(o_.train.global_batch)},
+                           {"epochs", static_cast<double>(o_.train.epochs)},
+                           {"seed", static_cast<double>(o_.train.seed)},
+                           {"ranks", static_cast<double>(world_.size)}},
+                          {"validation/" + o_.evaluation.score});
+    }
     progress_.emplace(ProgressOptions{"training", total_steps_, "steps", state_.steps});
   }
   since_record_.lap();
-  while (stop_ == 0) {
-    if (state_.position.step == training_->plan().steps()) {
-      training_->next();
-      end_epoch();
-    } else if (finished()) {
-      break;
-    } else {
-      comm::set_phase("step " + std::to_string(state_.steps));
-      step(*training_->next());
-    }
+  settle();  // what a stopped run left
+  while (!finished() && stop_ == 0) {
+    comm::set_phase("step " + std::to_string(state_.steps));
+    step(*training_->next());
+    if (stop_ == 0) settle();
   }
   if (stop_ != 0) {
     save();
-    log::info("signal {}: saved at step {}, asking to be started again", stop_, state_.steps);
-  } else {
-    evaluate_now();
-    save();
+    log::info("stopped by a signal: saved at step {}, asking to be started again", state_.steps);
   }
   if (recorder_) recorder_->close(stop_ == 0);
   if (progress_) progress_->finish();
@@ -209,6 +208,7 @@ void Trainer::step(const data::Batch& batch) {
   const auto factor = schedule_factor(o_.train, state_.steps, total_steps_);
   const auto result = stepper_->step(feed_->move(batch), factor, {stop_requested(), wants_save});
   stop_ = result.votes.stop;
+  save_asked_ = result.votes.save;
   ++state_.steps;
   state_.position = training_->position();
   for (auto* tally : {&state_.interval, &state_.epoch}) {
@@ -217,18 +217,25 @@ void Trainer::step(const data::Batch& batch) {
     for (const auto& [name, value] : result.norms) tally->add("gradient_norm/" + name, value);
   }
   state_.interval.add("learning_rate_factor", factor);
-  state_.interval.add("cells", static_cast<double>(batch.global_cells));
+  cells_trained_ += static_cast<double>(batch.global_cells);
+}
+
+void Trainer::settle() {
+  if (state_.settled == state_.steps) return;
   if (state_.steps % o_.output.log_every_steps == 0) record_interval();
-  const auto every = o_.evaluation.every_steps;
-  if (every > 0 && state_.steps % every == 0) evaluate_now();
-  const auto saving = o_.checkpoint.every_steps;
-  if (result.votes.save || (saving > 0 && state_.steps % saving == 0)) save();
+  const bool epoch_over = state_.position.step == training_->plan().steps();
+  if (epoch_over) record_epoch();
+  const auto due = [&](std::int64_t every) {
+    return finished() || (every > 0 ? state_.steps % every == 0 : epoch_over);
+  };
+  const bool best = due(o_.evaluation.every_steps) && evaluate_now();
+  state_.settled = state_.steps;
+  if (best || save_asked_ || due(o_.checkpoint.every_steps)) save();
 }
 
 std::map<std::string, double> values_of(const Tally& tally) {
   std::map<std::string, double> values;
   for (const auto& [name, entry] : tally.entries()) {
-    if (name == "cells") continue;
     if (name.starts_with("gradient_norm/")) {
       values[name + "/mean"] = entry.mean();
       values[name + "/min"] = entry.low;
@@ -241,39 +248,38 @@ std::map<std::string, double> values_of(const Tally& tally) {
 }
 
 void Trainer::record_interval() {
-  const double seconds = since_record_.lap();
-  cells_per_second_ = state_.interval.entries().at("cells").sum / seconds;
+  const double speed = cells_trained_ / (seconds_trained_ + since_record_.lap());
+  cells_trained_ = seconds_trained_ = 0;
   const auto values = values_of(state_.interval);
   if (recorder_) {
-    const auto waited = training_->counters().wait_seconds;
-    recorder_->point(state_.steps, state_.position.epoch, "train", values,
-                     {{"cells_per_second", cells_per_second_}, {"data_wait_seconds", waited}});
+    recorder_->point(
+        state_.steps, state_.position.epoch, "train", values,
+        {{"cells_per_second", speed}, {"data_wait_seconds", training_->counters().wait_seconds}});
   }
   if (progress_) {
     progress_->update(state_.steps,
                       fmt::format("epoch {} loss {:.4g} {:.0f} cells/s", state_.position.epoch,
-                                  values.at("loss/generator"), cells_per_second_));
+                                  values.at("loss/generator"), speed));
   }
   state_.interval.clear();
 }
 
-void Trainer::end_epoch() {
+void Trainer::record_epoch() {
+  training_->next();  // nothing: on to the next epoch
   state_.position = training_->position();
-  if (recorder_ && !state_.epoch.entries().empty()) {
+  if (recorder_) {
     recorder_->point(state_.steps, state_.position.epoch, "epoch", values_of(state_.epoch), {});
   }
   state_.epoch.clear();
-  if (o_.evaluation.every_steps == 0) evaluate_now();
-  if (o_.checkpoint.every_steps == 0) save();
 }
 
-void Trainer::evaluate_now() {
-  if (validation_->plan().cells() == 0 || state_.last_evaluated == state_.steps) return;
+bool Trainer::evaluate_now() {
+  if (validation_->plan().cells() == 0) return false;
+  seconds_trained_ += since_record_.lap();
   comm::set_phase("evaluating at step " + std::to_string(state_.steps));
   Stopwatch watch;
   const auto result =
       evaluate(*model_, *validation_, *feed_, *world_.host_world, stepper_->context());
-  state_.last_evaluated = state_.steps;
   const auto score = result.scores.find(o_.evaluation.score);
   if (score == result.scores.end()) {
     std::string names;
@@ -291,16 +297,14 @@ void Trainer::evaluate_now() {
                      {{"evaluation_seconds", watch.seconds()}});
     recorder_->influence(state_.steps, result.influence);
   }
-  if (better) save();
-  if (o_.evaluation.patience > 0 && state_.evaluations_without_gain >= o_.evaluation.patience) {
+  if (ended_early()) {
     log::info("no gain in {} evaluations: ending at step {}", o_.evaluation.patience, state_.steps);
-    ended_early_ = true;
   }
   since_record_.lap();
+  return better;
 }
 
 void Trainer::save() {
-  if (last_saved_ == state_.steps) return;
   comm::set_phase("saving at step " + std::to_string(state_.steps));
   comm::agree(*world_.host_world, [&] {
     if (world_.rank != 0) return;
@@ -318,7 +322,7 @@ void Trainer::save() {
     }
     checkpoint::prune(checkpoints, o_.checkpoint.keep_last, keep);
   });
-  last_saved_ = state_.steps;
+  save_asked_ = false;
   since_save_.lap();
 }
 

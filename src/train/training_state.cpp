@@ -38,7 +38,7 @@ checkpoint::State to_checkpoint(const TrainingState& state, models::Model& model
                    {"epoch_step", state.position.step},
                    {"best_step", state.best_step},
                    {"evaluations_without_gain", state.evaluations_without_gain},
-                   {"last_evaluated", state.last_evaluated}};
+                   {"settled", state.settled}};
   saved.reals["best"] = state.best;
   state.interval.save("interval", saved.reals);
   state.epoch.save("epoch", saved.reals);
@@ -81,7 +81,7 @@ TrainingState from_checkpoint(const checkpoint::State& saved, const std::string&
   state.position = {saved.numbers.at("epoch"), saved.numbers.at("epoch_step")};
   state.best_step = saved.numbers.at("best_step");
   state.evaluations_without_gain = saved.numbers.at("evaluations_without_gain");
-  state.last_evaluated = saved.numbers.at("last_evaluated");
+  state.settled = saved.numbers.at("settled");
   state.best = saved.reals.at("best");
   state.interval.load("interval", saved.reals);
   state.epoch.load("epoch", saved.reals);

@@ -21,7 +21,7 @@ struct TrainingState {
   double best = 0;              ///< best validation score
   std::int64_t best_step = -1;  ///< -1: none yet
   std::int64_t evaluations_without_gain = 0;
-  std::int64_t last_evaluated = -1;  ///< step
+  std::int64_t settled = 0;  ///< the last step whose points and evaluation are written
 };
 
 /// Keys: tensors "model/<parameter>", "model_buffer/<name>",

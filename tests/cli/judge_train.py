@@ -1,0 +1,355 @@
+"""Training end to end: stopped, killed and resumed runs against an unbroken one, refusals, early ending, curves, precision.
+
+    judge_train.py CELLMILL MPIRUN PREPROCESS_METADATA
+"""
+import io
+import json
+import os
+import pathlib
+import pickle
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import h5py
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+cellmill, mpirun, preprocess = map(os.path.abspath, sys.argv[1:4])
+MEASURED = {"cells_per_second", "data_wait_seconds", "evaluation_seconds"}
+OPEN_MPI = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_mpi_yield_when_idle": "1"}
+ENVIRONMENT = {**os.environ, **OPEN_MPI, "OMP_NUM_THREADS": "1"}
+CONFIG = """
+data: {format: synthetic, synthetic_cells: 600, synthetic_genes: 40, synthetic_missing: 0.1, chunk_cells: 100}
+model:
+  cycle_autoencoder:
+    latent: 8
+    classifier_hidden: [16]
+    targets: {keep_probability: 0.5}
+train: {epochs: 20, max_steps: 95, global_batch: 50, warmup_steps: 10, device: cpu}
+output: {folder: run, log_every_steps: 2}
+checkpoint: {every_steps: 7}
+"""
+EPOCH = 11  # steps: some 540 cells to train on
+
+
+class Place:
+    """A folder of its own, in which every run is called `run`."""
+
+    def __init__(self, root, name, config=CONFIG):
+        self.path = root / name
+        self.path.mkdir()
+        self.run = self.path / "run"
+        (self.path / "run.yaml").write_text(config)
+
+    def command(self, *arguments, ranks=1):
+        launcher = [mpirun, "--oversubscribe", "-n", str(ranks)] if ranks > 1 else []
+        return [*launcher, cellmill, "train", "--config", "run.yaml", *map(str, arguments)]
+
+    def start(self, *arguments, ranks=1):
+        return subprocess.Popen(self.command(*arguments, ranks=ranks), cwd=self.path, env=ENVIRONMENT, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+
+    def end(self, process, code):
+        said = process.communicate(timeout=120)[0]
+        assert process.returncode == code, f"{self.path.name}: exit {process.returncode}, expected {code}\n{said}"
+        return said
+
+    def train(self, *settings, code=0, resume=False, ranks=1):
+        more = [a for s in settings for a in ("--set", s)] + ["--resume"] * resume
+        return self.end(self.start(*more, ranks=ranks), code)
+
+    def lines(self):
+        return [json.loads(line) for line in (self.run / "metrics.jsonl").read_text().splitlines()]
+
+    def curve(self, name, split="train"):
+        return [line[name] for line in self.lines() if line["split"] == split]
+
+    def checkpoints(self):
+        return sorted(int(p.name[5:]) for p in (self.run / "checkpoints").glob("step-*"))
+
+    def break_at(self, process, step, how):
+        """Sends the signal when the curve has reached the step."""
+        deadline = time.monotonic() + 100
+        file = self.run / "metrics.jsonl"
+        while not (file.exists() and f'"step":{step},' in (text := file.read_text()) and text.endswith("\n")):
+            assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
+            time.sleep(0.0005)
+        process.send_signal(how)
+
+
+def without_measured(lines):
+    return [{k: v for k, v in line.items() if k not in MEASURED} for line in lines]
+
+
+def content(checkpoint):
+    found = {}
+    with h5py.File(checkpoint / "state.h5") as file:
+        for name, value in file.attrs.items():
+            found["@" + name] = value
+        file.visititems(lambda name, item: found.update({name: item[()]} if isinstance(item, h5py.Dataset) else {}))
+    return found
+
+
+def same_bits(a, b):
+    a, b = np.asarray(a), np.asarray(b)
+    return a.dtype == b.dtype and a.shape == b.shape and (
+        a.tolist() == b.tolist() if a.dtype == object else a.tobytes() == b.tobytes())
+
+
+def same_run(broken, whole):
+    assert broken.checkpoints()[-1] == whole.checkpoints()[-1]
+    last = f"checkpoints/step-{whole.checkpoints()[-1]:09d}"
+    a, b = content(broken.run / last), content(whole.run / last)
+    assert a.keys() == b.keys() and len(a) > 60, (len(a), a.keys() ^ b.keys())
+    assert any(k.endswith("moment2/base.weight") for k in a), list(a)
+    different = [name for name in b if not same_bits(a[name], b[name])]
+    assert not different, different
+    left, right = without_measured(broken.lines()), without_measured(whole.lines())
+    for x, y in zip(left, right):
+        assert x == y, f"\n{x}\n{y}"
+    assert len(left) == len(right)
+    places = [(line["split"], line["step"]) for line in left]
+    assert len(places) == len(set(places)), "a step stands twice"
+    assert (broken.run / "checkpoints/best.json").read_text() == (whole.run / "checkpoints/best.json").read_text()
+
+
+def board(place):
+    events = EventAccumulator(str(place.run), size_guidance={k: 0 for k in ("scalars", "histograms", "images", "tensors")})
+    return events.Reload()
+
+
+def same_curves(broken, whole):
+    a, b = board(broken), board(whole)
+    assert a.Tags()["scalars"] and sorted(a.Tags()["scalars"]) == sorted(b.Tags()["scalars"])
+    for tag in b.Tags()["scalars"]:
+        x, y = [[(e.step, e.value) for e in events.Scalars(tag)] for events in (a, b)]
+        if tag.split("/")[-1] in MEASURED:
+            x, y = [[step for step, _ in points] for points in (x, y)]
+        assert x == y, f"{tag}: {x}\n{y}"
+        assert len({p[0] if isinstance(p, tuple) else p for p in x}) == len(x), f"{tag}: a step stands twice"
+
+
+def judge_resuming(root):
+    whole = Place(root, "whole")
+    whole.train()
+    splits = {s: [line["step"] for line in whole.lines() if line["split"] == s] for s in ("train", "epoch", "validation")}
+    assert splits["train"] == list(range(2, 95, 2)), splits
+    assert splits["epoch"] == [*range(EPOCH, 95, EPOCH)], splits
+    assert splits["validation"] == [*range(EPOCH, 95, EPOCH), 95], splits
+
+    broken = Place(root, "broken")
+    draw = random.Random()
+    stops = [2 * draw.randint(4, 8), 2 * draw.randint(14, 18), 2 * draw.randint(22, 26)]
+    print("stopping after steps", stops, flush=True)
+    for k, step in enumerate(stops):
+        process = broken.start(*["--resume"] * (k > 0))
+        broken.break_at(process, step, signal.SIGTERM)
+        said = broken.end(process, 75)
+        assert "stopped by a signal: saved at step" in said, said
+    process = broken.start("--resume")
+    broken.break_at(process, 66, signal.SIGKILL)
+    broken.end(process, -signal.SIGKILL)
+    said = broken.train(resume=True)
+    assert "resuming from" in said, said
+    same_run(broken, whole)
+    same_curves(broken, whole)
+
+    before = without_measured(broken.lines())
+    broken.train(resume=True)  # nothing is left to do
+    assert without_measured(broken.lines()) == before
+    same_curves(broken, whole)
+    return whole
+
+
+def judge_epoch_ends(root):
+    """Killed right after the points of an epoch's end, or stopped at it."""
+    settings = ["train.max_steps=40", "checkpoint.every_steps=11", "output.log_every_steps=1"]
+    whole, killed = Place(root, "epochs"), Place(root, "epochs_killed")
+    whole.train(*settings)
+    more = [a for s in settings for a in ("--set", s)]
+    for k, (step, how, code) in enumerate([(11, signal.SIGKILL, -9), (22, signal.SIGTERM, 75), (33, signal.SIGKILL, -9)]):
+        process = killed.start(*more, *["--resume"] * (k > 0))
+        killed.break_at(process, step, how)
+        killed.end(process, code)
+    killed.train(*settings, resume=True)
+    same_run(killed, whole)
+    same_curves(killed, whole)
+
+
+def judge_ranks(root):
+    settings = ["train.max_steps=60", "data.synthetic_cells=590"]
+    whole, broken = Place(root, "two_ranks"), Place(root, "two_ranks_broken")
+    whole.train(*settings, ranks=2)
+    process = broken.start(*[a for s in settings for a in ("--set", s)], ranks=2)
+    broken.break_at(process, 14, signal.SIGTERM)
+    broken.end(process, 75)
+    assert 14 <= broken.checkpoints()[-1] < 60
+    broken.train(*settings, resume=True, ranks=2)
+    same_run(broken, whole)
+    same_curves(broken, whole)
+    one = Place(root, "one_rank")
+    one.train(*settings)
+    a, b = whole.curve("loss/generator"), one.curve("loss/generator")
+    assert np.allclose(a, b, rtol=1e-4), np.abs(np.array(a) / b - 1).max()
+
+
+def judge_board(place):
+    events = board(place)
+    tags = events.Tags()
+    for tag in ("train/loss/generator", "train/learning_rate_factor", "train/cells_per_second", "epoch/loss/classifier",
+                "train/gradient_norm/generator/mean", "validation/loss/generator", "validation/r2/context_mean"):
+        assert tag in tags["scalars"], (tag, tags["scalars"])
+    heads = [t for t in tags["histograms"] if t.startswith("influence/")]
+    assert len(heads) == 3 and all(events.Histograms(t)[-1].histogram_value.num > 0 for t in heads), tags["histograms"]
+    assert tags["images"] == ["metadata/head_influence_l2"], tags["images"]
+    for event in events.Images("metadata/head_influence_l2"):
+        pixels = np.asarray(Image.open(io.BytesIO(event.encoded_image_string)))
+        assert pixels.shape[:2] == (event.height, event.width) and pixels.std() > 0
+    config = [t for t in tags["tensors"] if t.startswith("config")]
+    assert config and b"synthetic_genes: 40" in events.Tensors(config[0])[0].tensor_proto.string_val[0], tags["tensors"]
+    assert "hparams" in events.summary_metadata["_hparams_/experiment"].plugin_data.plugin_name
+    assert "_hparams_/session_start_info" in events.summary_metadata
+
+
+def judge_schedules(root, whole):
+    steps = np.arange(95)
+    cosine = np.where(steps < 10, (steps + 1) / 10, 0.5 * (1 + np.cos(np.pi * (steps - 10) / 85)))
+    assert np.allclose(whole.curve("learning_rate_factor"), cosine[:94].reshape(-1, 2).mean(1), rtol=1e-12)
+    constant = Place(root, "constant")
+    constant.train("train.schedule=constant", "train.max_steps=20")
+    assert np.allclose(constant.curve("learning_rate_factor"), [0.15, 0.35, 0.55, 0.75, 0.95] + [1] * 5)
+
+    chunks = Place(root, "chunk_order")
+    chunks.train("data.loader.order=chunk", "train.max_steps=50")
+    assert chunks.curve("loss/generator")[-1] < 0.9 * chunks.curve("loss/generator")[0]
+    assert chunks.curve("loss/generator") != whole.curve("loss/generator")[:25]
+    half, full = Place(root, "bfloat16"), Place(root, "float32")
+    for place, precision in ((half, "bfloat16"), (full, "float32")):
+        place.train(f"train.precision={precision}", "train.max_steps=50")
+    a, b = half.curve("loss/generator"), full.curve("loss/generator")
+    assert a != b and abs(a[-1] / b[-1] - 1) < 0.02, (a[-1], b[-1])
+
+
+def judge_early_ending(root):
+    place = Place(root, "early")
+    settings = ["evaluation.every_steps=2", "evaluation.patience=3", "model.cycle_autoencoder.optimiser.learning_rate=0.5",
+                "train.schedule=constant", "train.warmup_steps=0", "checkpoint.keep_last=1"]
+    said = place.train(*settings)
+    scores = place.curve("loss/generator", "validation")
+    steps = place.curve("step", "validation")
+    best = int(np.argmin(scores))
+    assert steps[-1] < 95 and len(scores) == best + 4, (steps, scores)
+    assert f"no gain in 3 evaluations: ending at step {steps[-1]}" in said, said
+    noted = json.loads((place.run / "checkpoints/best.json").read_text())
+    assert noted["step"] == steps[best] and np.isclose(noted["loss/generator"], scores[best]), (noted, steps, scores)
+    assert place.checkpoints() == [steps[best], steps[-1]], place.checkpoints()
+    place.train(*settings, resume=True)
+    assert place.curve("step", "validation") == steps, "an ended run went on"
+
+
+def says(place, code, *texts, settings=(), resume=False):
+    said = place.train(*settings, code=code, resume=resume)
+    for text in texts:
+        assert text in said, f"{text!r} is not in:\n{said}"
+
+
+def judge_refused_folders(root):
+    place = Place(root, "taken")
+    place.train("train.max_steps=8")
+    before = sorted((p, p.stat().st_mtime_ns) for p in place.run.rglob("*") if p.is_file())
+    says(place, 64, "run already holds a run\n", "--resume continues it; or name another output.folder")
+    says(place, 64, "belongs to another configuration:", "model.cycle_autoencoder.latent: there 8, here 9",
+         settings=["model.cycle_autoencoder.latent=9", "train.max_steps=8"], resume=True)
+    config = (place.run / "config.yaml").read_text()
+    (place.run / "config.yaml").write_text(config.replace("synthetic_genes: 40", "synthetic_genes: 41"))
+    says(place, 65, "step-000000008", "41", "40", settings=["data.synthetic_genes=41", "train.max_steps=8"], resume=True)
+    (place.run / "config.yaml").write_text(config)
+    after = sorted((p, p.stat().st_mtime_ns) for p in place.run.rglob("*") if p.is_file())
+    names = lambda files: [p for p, _ in files if p.name not in ("lock", "failure.json", "rank-0.log")]
+    assert names(before) == names(after), set(names(before)) ^ set(names(after))
+
+    stranger = Place(root, "stranger")
+    stranger.run.mkdir()
+    (stranger.run / "thesis.txt").write_text("dear")
+    says(stranger, 64, "run is not empty and holds no run")
+    assert [p.name for p in stranger.run.iterdir()] == ["thesis.txt"]
+
+    busy = Place(root, "busy")
+    first = busy.start("--set", "train.max_steps=0", "--set", "train.epochs=100000")
+    busy.break_at(first, 2, signal.SIGCONT)
+    says(busy, 64, "run is in use by another process", settings=["train.max_steps=0", "train.epochs=100000"], resume=True)
+    first.send_signal(signal.SIGTERM)
+    busy.end(first, 75)
+
+
+def make_npz(folder):
+    random_cells = np.random.default_rng(3)
+    folder.mkdir()
+    for k in (1, 2):
+        x = sp.random(60, 20, 0.3, format="csr", dtype="f4", random_state=k)
+        sp.save_npz(folder / f"human_counts_{k}.npz", x)
+        pd.DataFrame({"kind": random_cells.choice(["a", "b"], 60)}).to_pickle(folder / f"human_metadata_{k}.pkl")
+    (folder / "genes.txt").write_text("".join(f"G{i}\n" for i in range(20)))
+
+
+def judge_refused_data(root):
+    place = Place(root, "refused", """
+data: {path: cells, fields: [kind]}
+model: {cycle_autoencoder: {latent: 4, classifier_hidden: [8]}}
+train: {epochs: 1, global_batch: 32, device: cpu}
+output: {folder: run}
+""")
+    cells = place.path / "cells"
+    (place.path / "typo.yaml").write_text("data: {path: cells}\ntrain:\n  globl_batch: 3\n")
+    done = subprocess.run([cellmill, "train", "--config", "typo.yaml"], cwd=place.path, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 78 and "typo.yaml:3:3" in done.stderr and "globl_batch" in done.stderr, done
+    assert "did you mean train.global_batch?" in done.stderr, done.stderr
+    done = subprocess.run([cellmill, "train", "--config", "no.yaml"], cwd=place.path, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 66 and "no.yaml" in done.stderr, done
+    says(place, 66, "cells")
+
+    make_npz(cells)
+    command = "tools/preprocess_metadata --data-dir cells --pattern 'human_metadata_*.pkl' --include kind"
+    says(place, 65, "human_metadata_1.pkl: a pickle, which this program never opens", command,
+         settings=["data.path=cells/human_metadata_1.pkl"])
+    says(place, 65, "human_metadata_2.pkl: a pickle, which this program never opens", command,
+         settings=["data.metadata=cells/human_metadata_2.pkl"])
+    says(place, 65, "cells/preproc: no label codes", command)
+    subprocess.run([sys.executable, preprocess, *command.split()[1:4], "human_metadata_*.pkl", *command.split()[5:]],
+                   cwd=place.path, env=ENVIRONMENT, check=True, capture_output=True)
+    place.train()
+    shutil.rmtree(place.run)
+
+    good = (cells / "human_counts_2.npz").read_bytes()
+    (cells / "human_counts_2.npz").write_bytes(good[:len(good) // 2])
+    says(place, 65, "human_counts_2.npz")
+    x = sp.random(50, 20, 0.3, format="csr", dtype="f4", random_state=2)
+    sp.save_npz(cells / "human_counts_2.npz", x)
+    says(place, 65, "chunk 2: expression and metadata differ in length",
+         "expected 50 rows, as cells/human_counts_2.npz; found 60 rows, from human_metadata_2.pkl")
+    x = sp.random(60, 20, 0.3, format="csr", dtype="f4", random_state=2)
+    x.data[x.indptr[7] + 1] = np.nan
+    sp.save_npz(cells / "human_counts_2.npz", x)
+    says(place, 65, "human_counts_2.npz: row 7", f"column {x.indices[x.indptr[7] + 1]}", "nan")
+    failure = json.loads((place.run / "failure.json").read_text())
+    assert failure["code"] == 65 and "row 7" in failure["message"], failure
+
+
+with tempfile.TemporaryDirectory() as folder:
+    root = pathlib.Path(folder)
+    whole = None
+    parts = {"resuming": lambda: globals().update(whole=judge_resuming(root)), "epoch_ends": lambda: judge_epoch_ends(root),
+             "ranks": lambda: judge_ranks(root), "board": lambda: judge_board(whole), "schedules": lambda: judge_schedules(root, whole),
+             "early": lambda: judge_early_ending(root), "folders": lambda: judge_refused_folders(root), "data": lambda: judge_refused_data(root)}
+    for name in sys.argv[4:] or parts:
+        start = time.monotonic()
+        parts[name]()
+        print(f"ok {name} ({time.monotonic() - start:.1f} s)", flush=True)

@@ -1,0 +1,234 @@
+// N ranks on a batch do what one rank does on the same batch: every rank trains one model with the
+// world on its share, and another one alone on the whole batch, and compares everything.
+#include "train/step.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <catch2/catch.hpp>
+
+#include "comm/solo_communicator.h"
+#include "models/cycle_autoencoder.h"
+#include "test_world.h"
+
+using namespace cellmill;
+using models::CycleAutoencoder;
+using models::CycleAutoencoderOptions;
+using train::Stepper;
+
+namespace {
+
+constexpr std::int64_t kGenes = 30, kCells = 24, kSteps = 5, kSeed = 11;
+constexpr std::int64_t kUsed = 3;  // categories of "type" that cells have; the last two are absent
+
+const data::Vocabulary& vocabulary() {
+  static const data::Vocabulary made = [] {
+    data::Vocabulary v;
+    v.fields = {{"type", {"a", "b", "c", "absent", "missed"}},
+                {"drug", {"none", "A", "B", "A+B", "A+C"}}};
+    for (int g = 0; g < kGenes; ++g) v.genes.push_back("G" + std::to_string(g));
+    return v;
+  }();
+  return made;
+}
+
+data::Batch whole_batch(std::int64_t step) {
+  auto random = at::detail::createCPUGenerator(100 + step);
+  const auto dense = at::relu(at::randn({kCells, kGenes}, random)).contiguous();
+  const auto entries = dense.nonzero();
+  data::Batch batch;
+  batch.indptr = at::zeros({kCells + 1}, at::kLong);
+  batch.indptr.slice(0, 1).copy_((dense > 0).sum(1).cumsum(0));
+  batch.indices = entries.select(1, 1).contiguous();
+  batch.values = dense.index({entries.select(1, 0), entries.select(1, 1)});
+  batch.labels =
+      at::stack({at::randint(kUsed, {kCells}, random), at::randint(5, {kCells}, random)}, 1);
+  batch.labels.masked_fill_(at::rand({kCells, 2}, random) < 0.2, -1);
+  batch.cells = at::arange(step * kCells, (step + 1) * kCells);
+  batch.genes = kGenes;
+  batch.global_cells = kCells;
+  batch.step = step;
+  return batch;
+}
+
+data::Batch cells_of(const data::Batch& batch, std::int64_t begin, std::int64_t end) {
+  const auto first = batch.indptr[begin].item<std::int64_t>();
+  const auto last = batch.indptr[end].item<std::int64_t>();
+  data::Batch part = batch;
+  part.indptr = (batch.indptr.slice(0, begin, end + 1) - first).contiguous();
+  part.indices = batch.indices.slice(0, first, last).contiguous();
+  part.values = batch.values.slice(0, first, last).contiguous();
+  part.labels = batch.labels.slice(0, begin, end).contiguous();
+  part.cells = batch.cells.slice(0, begin, end).contiguous();
+  return part;
+}
+
+/// Where the share of a rank begins.
+using Cut = std::int64_t (*)(std::int64_t rank, std::int64_t size);
+
+data::Batch share(const data::Batch& batch, Cut cut) {
+  const auto& world = test_world();
+  return cells_of(batch, cut(world.rank, world.size), cut(world.rank + 1, world.size));
+}
+
+CycleAutoencoderOptions small() {
+  CycleAutoencoderOptions options;
+  options.latent = 6;
+  options.classifier_hidden = {8};
+  options.head.scale = 0.3;
+  options.targets.keep_probability = 0.3;
+  options.targets.keep = {{"type", "1"}};
+  options.optimiser.learning_rate = 1e-2;
+  options.optimiser.head_weight_decay = 1e-2;
+  options.optimiser.base_weight_decay = 1e-3;
+  return options;
+}
+
+struct Side {
+  CycleAutoencoder model;
+  Stepper stepper;
+  Side(const CycleAutoencoderOptions& options, comm::Communicator& world, at::ScalarType dtype)
+      : model(options, vocabulary(), kSeed, dtype),
+        stepper(model, world, kSeed, train::Precision::kFloat32) {}
+
+  std::vector<std::pair<std::string, at::Tensor>> everything() {
+    auto all = model.buffers();
+    for (const auto& group : model.groups()) {
+      for (const auto& p : group.parameters) all.emplace_back(p.name, p.value.detach());
+    }
+    for (const auto& optimiser : stepper.optimisers()) {
+      for (const auto& named : optimiser.state()) all.push_back(named);
+    }
+    return all;
+  }
+};
+
+void survey(CycleAutoencoder& model, comm::Communicator& world, Cut cut) {
+  if (!model.needs_survey()) return;
+  for (std::int64_t step = 0; step < kSteps; ++step) {
+    model.survey(cut ? share(whole_batch(step), cut) : whole_batch(step));
+  }
+  auto sums = model.survey_state();
+  world.all_reduce(sums, comm::Op::kSum);
+  model.finish_survey();
+}
+
+double distance(const at::Tensor& a, const at::Tensor& b) {
+  const auto wide = b.to(at::kDouble);
+  return ((a.to(at::kDouble) - wide).norm() / (wide.norm() + 1e-30)).item<double>();
+}
+
+void check_same_bits_on_all_ranks(Side& side) {
+  std::vector<at::Tensor> flat;
+  for (const auto& [name, value] : side.everything())
+    flat.push_back(value.to(at::kDouble).flatten());
+  const auto mine = at::cat(flat).unsqueeze(0).contiguous();
+  const auto all = test_world().tensors().all_gather(mine);
+  for (std::int64_t rank = 0; rank < all.size(0); ++rank) CATCH_CHECK(all[rank].equal(mine[0]));
+}
+
+void check_equal(const CycleAutoencoderOptions& options, at::ScalarType dtype, Cut cut) {
+  comm::SoloCommunicator solo;
+  Side alone(options, solo, dtype), together(options, test_world().tensors(), dtype);
+  survey(alone.model, solo, nullptr);
+  survey(together.model, test_world().tensors(), cut);
+  const double allowed = dtype == at::kDouble ? 1e-12 : 1e-6;
+  const auto initial = [&] {
+    std::map<std::string, at::Tensor> kept;
+    for (const auto& [name, value] : together.everything()) kept[name] = value.clone();
+    return kept;
+  }();
+
+  for (std::int64_t step = 0; step < kSteps; ++step) {
+    const double schedule = 1.0 / static_cast<double>(1 + step);
+    const train::Votes votes{test_world().rank == test_world().size - 1 && step == 2 ? 15 : 0,
+                             false};
+    const auto expected = alone.stepper.step(whole_batch(step), schedule, {});
+    const auto got = together.stepper.step(share(whole_batch(step), cut), schedule, votes);
+    CATCH_CHECK(got.votes.stop == (step == 2 ? 15 : 0));
+    CATCH_REQUIRE(got.losses.size() == expected.losses.size());
+    for (const auto& [name, value] : expected.losses) {
+      CATCH_INFO("loss " << name << " at step " << step);
+      CATCH_CHECK(std::abs(got.losses.at(name) - value) <= allowed * std::abs(value));
+    }
+    for (const auto& [name, norm] : expected.norms) {
+      CATCH_INFO("norm of " << name << " at step " << step);
+      CATCH_CHECK(std::abs(got.norms.at(name) - norm) <= allowed * norm);
+    }
+  }
+
+  const auto expected = alone.everything(), got = together.everything();
+  CATCH_REQUIRE(got.size() == expected.size());
+  std::int64_t moved = 0;
+  for (std::size_t k = 0; k < got.size(); ++k) {
+    CATCH_INFO(got[k].first);
+    if (got[k].first.starts_with("steps/")) CATCH_CHECK(got[k].second.equal(expected[k].second));
+    CATCH_CHECK(distance(got[k].second, expected[k].second) <= allowed);
+    const auto& before = initial.at(got[k].first);
+    moved += !got[k].second.equal(before);
+    if (got[k].first.find("ffn.type.") != std::string::npos) {
+      CATCH_CHECK(got[k].second.slice(0, kUsed).equal(before.slice(0, kUsed)));
+      CATCH_CHECK_FALSE(got[k].second.slice(0, 0, kUsed).equal(before.slice(0, 0, kUsed)));
+    }
+  }
+  CATCH_CHECK(moved > static_cast<std::int64_t>(got.size()) / 2);
+  check_same_bits_on_all_ranks(together);
+}
+
+std::int64_t even(std::int64_t rank, std::int64_t size) { return kCells * rank / size; }
+std::int64_t uneven(std::int64_t rank, std::int64_t size) {
+  return kCells * rank * rank / (size * size);
+}
+/// Rank 0 has no cell, unless it is alone.
+std::int64_t first_empty(std::int64_t rank, std::int64_t size) {
+  return size == 1 ? kCells * rank : rank < 2 ? 0 : kCells * (rank - 1) / (size - 1);
+}
+
+void check_all(const CycleAutoencoderOptions& options) {
+  for (const auto dtype : {at::kDouble, at::kFloat}) {
+    for (const Cut cut : {even, uneven, first_empty}) {
+      CATCH_INFO((dtype == at::kDouble ? "float64" : "float32")
+                 << (cut == even     ? ", even"
+                     : cut == uneven ? ", uneven"
+                                     : ", an empty share"));
+      check_equal(options, dtype, cut);
+    }
+  }
+}
+
+}  // namespace
+
+CATCH_TEST_CASE("N ranks step as one does", "[step]") { check_all(small()); }
+
+CATCH_TEST_CASE("N ranks clip as one does, by the norm of the whole gradient", "[step]") {
+  auto options = small();
+  options.optimiser.clip_norm = 0.05;
+  check_all(options);
+}
+
+CATCH_TEST_CASE("labels are counted over all ranks", "[step]") {
+  auto options = small();
+  options.loss.labels_over = "known";
+  check_all(options);
+}
+
+CATCH_TEST_CASE("populations are surveyed and matched over all ranks", "[step]") {
+  auto options = small();
+  options.loss.match = 0.5;
+  options.loss.match_fields = {"type", "drug"};
+  options.loss.match_kept = {"type"};
+  check_all(options);
+}
+
+CATCH_TEST_CASE("N ranks step as one does with categories that are sets", "[step]") {
+  auto options = small();
+  options.head.sets = {{"drug", "none"}};
+  check_all(options);
+}
+
+CATCH_TEST_CASE("N ranks step as one does on the route through both contexts", "[step]") {
+  auto options = small();
+  options.head.route = "source_and_target";
+  options.head.missing_hidden = "zero";
+  check_all(options);
+}
