@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string config(const std::function<void(train::RunOptions&)>& change = [](auto&) {}) {
+std::string settings(const std::function<void(train::RunOptions&)>& change = [](auto&) {}) {
   train::RunOptions options;
   change(options);
   return config::dump(options);
@@ -36,26 +36,26 @@ CATCH_TEST_CASE("a new run makes its folders and says how it is configured", "[r
   const io::Scratch scratch;
   const fs::path path = scratch.folder / "a" / "run";
   {
-    const RunFolder folder(path, config(), false);
+    const RunFolder folder(path, settings(), false);
     CATCH_CHECK_FALSE(folder.existed());
     CATCH_CHECK(folder.path() == path);
     CATCH_CHECK(fs::is_directory(train::checkpoints_of(path)));
     CATCH_CHECK(fs::is_directory(path / "log"));
-    CATCH_CHECK(io::read_text(path / "config.yaml") == config());
-    CATCH_CHECK(opening(path, config(), true) ==
+    CATCH_CHECK(io::read_text(path / "config.yaml") == settings());
+    CATCH_CHECK(opening(path, settings(), true) ==
                 "64 " + path.string() +
                     " is in use by another process\n  hint: wait for it, or name another "
                     "output.folder");
   }
-  const RunFolder again(path, config(), true);
+  const RunFolder again(path, settings(), true);
   CATCH_CHECK(again.existed());
 }
 
 CATCH_TEST_CASE("a folder that holds a run is not written over", "[run folder]") {
   const io::Scratch scratch;
   const fs::path path = scratch.folder / "run";
-  CATCH_CHECK(opening(path, config(), false) == "no error");
-  CATCH_CHECK(opening(path, config(), false) ==
+  CATCH_CHECK(opening(path, settings(), false) == "no error");
+  CATCH_CHECK(opening(path, settings(), false) ==
               "64 " + path.string() +
                   " already holds a run\n  hint: --resume continues it; or name another "
                   "output.folder");
@@ -65,7 +65,7 @@ CATCH_TEST_CASE("a folder of something else is left alone", "[run folder]") {
   const io::Scratch scratch;
   io::write_text_atomically(scratch / "thesis.tex", "x");
   for (const bool resume : {false, true}) {
-    CATCH_CHECK(opening(scratch.folder, config(), resume) ==
+    CATCH_CHECK(opening(scratch.folder, settings(), resume) ==
                 "64 " + scratch.folder.string() +
                     " is not empty and holds no run\n  hint: name another output.folder");
   }
@@ -75,8 +75,8 @@ CATCH_TEST_CASE("a folder of something else is left alone", "[run folder]") {
 CATCH_TEST_CASE("a run goes on only with its configuration", "[run folder]") {
   const io::Scratch scratch;
   const fs::path path = scratch.folder / "run";
-  CATCH_CHECK(opening(path, config(), false) == "no error");
-  CATCH_CHECK(opening(path, config([](auto& o) {
+  CATCH_CHECK(opening(path, settings(), false) == "no error");
+  CATCH_CHECK(opening(path, settings([](auto& o) {
                         o.train.seed = 9;
                         o.model.cycle_autoencoder.latent = 32;
                         o.train.epochs = 2;
@@ -87,19 +87,19 @@ CATCH_TEST_CASE("a run goes on only with its configuration", "[run folder]") {
                                    "\n    train.seed: there 0, here 9"
                                    "\n  hint: resume with the settings of its config.yaml, or name "
                                    "another output.folder");
-  CATCH_CHECK_THAT(opening(path, config([](auto& o) { o.data.loader.order = "chunk"; }), true),
+  CATCH_CHECK_THAT(opening(path, settings([](auto& o) { o.data.loader.order = "chunk"; }), true),
                    Contains("data.loader.order: there mixed, here chunk"));
-  CATCH_CHECK(io::read_text(path / "config.yaml") == config());
+  CATCH_CHECK(io::read_text(path / "config.yaml") == settings());
 }
 
 CATCH_TEST_CASE("what does not make another run may change, and is noted", "[run folder]") {
   const io::Scratch scratch;
   const fs::path path = scratch.folder / "run";
-  CATCH_CHECK(opening(path, config(), false) == "no error");
-  const auto changed = config([](auto& o) {
+  CATCH_CHECK(opening(path, settings(), false) == "no error");
+  const auto changed = settings([](auto& o) {
     o.train.epochs = 80;
     o.checkpoint.keep_last = 9;
-    o.data.path = "elsewhere";
+    o.data.source.path = "elsewhere";
     o.data.loader.threads = 4;
     o.evaluation.patience = 2;
   });
