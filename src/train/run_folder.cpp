@@ -60,6 +60,7 @@ RunFolder::RunFolder(const fs::path& path, const std::string& config, bool resum
     throw UsageError(path.string() + " is not empty and holds no run",
                      "name another output.folder");
   }
+  if (existed_) check_same(file, config);  // before the lock: a constructor that throws keeps it
   std::error_code error;
   fs::create_directories(checkpoints_of(path), error);
   if (!error) fs::create_directories(path / "log", error);
@@ -67,7 +68,6 @@ RunFolder::RunFolder(const fs::path& path, const std::string& config, bool resum
     throw DataError({path.string(), "", "", ""}, "cannot be made: " + error.message(), {},
                     Exit::kIo);
   lock();
-  if (existed_) check_same(file, config);
   io::write_text_atomically(file, config);
 }
 
