@@ -80,7 +80,7 @@ CATCH_TEST_CASE("help lists every setting with default and range", "[show]") {
                 "  data.loader.threads=1          background threads (between 1 and 64)\n") !=
       std::string::npos);
   CATCH_CHECK(
-      text.find("  train.resume=false       go on from the newest checkpoint (true or false)\n") !=
+      text.find("  train.resume=false        go on from the newest checkpoint (true or false)\n") !=
       std::string::npos);
 }
 
