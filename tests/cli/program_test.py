@@ -97,6 +97,13 @@ class Program(unittest.TestCase):
         self.write("effective.yaml", first)
         self.assertEqual(run("config", "dump", "--config", "effective.yaml", cwd=self.folder)[1], first)
 
+    def test_every_run_file_of_ours_is_accepted(self):
+        files = sorted(pathlib.Path(__file__).parents[2].glob("configs/*.yaml"))
+        self.assertTrue(files)
+        for file in files:
+            code, _, err = run("config", "dump", "--config", str(file))
+            self.assertEqual((code, err), (0, ""), file)
+
     def test_help_of_settings(self):
         self.assertRegex(run("config", "help")[1], r"\n  train\.epochs=\d+ +\S.*\(at least 1\)\n")
 
