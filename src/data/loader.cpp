@@ -88,6 +88,7 @@ struct Loader::State {
     if (step == plan.steps()) return;
     const auto share = plan.share(step, shard);
     if (share.begin < plan.cells()) move_window(plan.buffer_of(share.begin));
+    retired.clear();
   }
 
   const Chunk& chunk(std::int32_t id) {
@@ -209,7 +210,6 @@ void Loader::seek(Position position) {
         "the data or the batch size differ from those of the saved run");
   s.step = position.step;
   s.prefetch();
-  s.retired.clear();
 }
 
 const Plan& Loader::plan() const { return state_->plan; }

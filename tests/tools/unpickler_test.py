@@ -237,4 +237,4 @@ def test_real_chunks_read_as_pandas_reads_them(shared_data):
     paths = sorted(shared_data.glob("*_chunks/*.pkl"))
     assert len(paths) == 8
     for path in paths:
-        pd.testing.assert_frame_equal(pickled_frames.read(path), pd.read_pickle(path))
+        pd.testing.assert_frame_equal(pickled_frames.read(path), pd.read_pickle(path).reset_index(drop=True))
