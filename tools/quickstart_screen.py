@@ -1,4 +1,7 @@
-"""The closing screen of tools/quickstart, from a run's metrics.jsonl: {"step", "epoch", "split": train|epoch|validation, name: value, ...}."""
+"""The closing screen of tools/quickstart, from a run's metrics.jsonl.
+
+Each line of it is {"step": 40, "epoch": 2, "split": "train" | "epoch" | "validation", name: value, ...}.
+"""
 
 import json
 import pathlib
@@ -39,7 +42,9 @@ def changes(title, points, wanted):
         return []
     names = [name for name in points[-1] if wanted(name) and isinstance(points[-1][name], (int, float))]
     lines = ["", f"{title:12} {'first':>10} {'last':>10}   (epochs {points[0]['epoch']} and {points[-1]['epoch']})"]
-    return lines + [f"  {name:28} {points[0].get(name, float('nan')):>10.4g} -> {points[-1][name]:<10.4g}" for name in sorted(names)]
+    for name in sorted(names):
+        lines.append(f"  {name:28} {points[0].get(name, float('nan')):>10.4g} -> {points[-1][name]:<10.4g}")
+    return lines
 
 
 if __name__ == "__main__":
