@@ -1,11 +1,14 @@
 #include "config/document.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <optional>
 #include <sstream>
 
 #include "base/error.h"
@@ -13,47 +16,112 @@
 namespace cellmill::config {
 namespace {
 
-// yaml-cpp counts from 0, and places an empty value wherever it noticed that it is empty.
-Node convert(const YAML::Node& yaml) {
-  Node node;
-  if (!yaml.IsNull()) {
-    node.line = yaml.Mark().line + 1;
-    node.column = yaml.Mark().column + 1;
-  }
-  switch (yaml.Type()) {
-    case YAML::NodeType::Undefined:
-    case YAML::NodeType::Null:
-      break;
-    case YAML::NodeType::Scalar:
-      node.kind = Node::Kind::kScalar;
-      node.text = yaml.Scalar();
-      node.quoted = yaml.Tag() == "!";
-      break;
-    case YAML::NodeType::Sequence:
-      node.kind = Node::Kind::kList;
-      for (const YAML::Node& item : yaml) node.items.push_back(convert(item));
-      break;
-    case YAML::NodeType::Map:
-      node.kind = Node::Kind::kMap;
-      for (const auto& pair : yaml)
-        node.entries.push_back({convert(pair.first), convert(pair.second)});
-      break;
-  }
-  return node;
+constexpr std::size_t kDeepest = 50;
+constexpr std::size_t kMostNodes = 100'000;  // aliases of aliases grow without bound
+
+std::size_t size(const Node& node) {
+  std::size_t nodes = 1;
+  for (const Node& item : node.items) nodes += size(item);
+  for (const Entry& entry : node.entries) nodes += size(entry.key) + size(entry.value);
+  return nodes;
 }
+
+// yaml-cpp's parser reports events; its own tree of nodes would keep neither keys given twice nor
+// a second document apart from the end. It counts lines and columns from 0.
+class Builder : public YAML::EventHandler {
+ public:
+  Node root;
+  YAML::Mark start;
+
+  void OnDocumentStart(const YAML::Mark& mark) override { start = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t anchor) override { finish({}, anchor); }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    Node node = at(mark, Node::Kind::kScalar);
+    node.text = value;
+    node.quoted = tag == "!";
+    finish(std::move(node), anchor);
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto found = anchors_.find(anchor);
+    if (found == anchors_.end()) throw error(mark, "an anchor holds itself");
+    nodes_ += size(found->second);
+    if (nodes_ > kMostNodes) throw error(mark, "aliases make this text too large");
+    finish(found->second, 0);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    begin(mark, Node::Kind::kList, anchor);
+  }
+  void OnSequenceEnd() override { end(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    begin(mark, Node::Kind::kMap, anchor);
+  }
+  void OnMapEnd() override { end(); }
+
+ private:
+  struct Open {
+    Node node;
+    YAML::anchor_t anchor;
+    std::optional<Node> key;
+  };
+
+  static Node at(const YAML::Mark& mark, Node::Kind kind) {
+    Node node;
+    node.kind = kind;
+    node.line = mark.line + 1;
+    node.column = mark.column + 1;
+    return node;
+  }
+  static SyntaxError error(const YAML::Mark& mark, const std::string& what) {
+    return {what, mark.line + 1, mark.column + 1};
+  }
+
+  void begin(const YAML::Mark& mark, Node::Kind kind, YAML::anchor_t anchor) {
+    if (open_.size() == kDeepest) throw error(mark, "maps and lists are nested too deeply");
+    open_.push_back({at(mark, kind), anchor, {}});
+  }
+  void end() {
+    Open done = std::move(open_.back());
+    open_.pop_back();
+    finish(std::move(done.node), done.anchor);
+  }
+  void finish(Node node, YAML::anchor_t anchor) {
+    if (anchor) anchors_[anchor] = node;
+    if (open_.empty()) {
+      root = std::move(node);
+      return;
+    }
+    Open& parent = open_.back();
+    if (parent.node.kind == Node::Kind::kList) {
+      parent.node.items.push_back(std::move(node));
+    } else if (!parent.key) {
+      parent.key = std::move(node);
+    } else {
+      parent.node.entries.push_back({std::move(*parent.key), std::move(node)});
+      parent.key.reset();
+    }
+  }
+
+  std::vector<Open> open_;
+  std::map<YAML::anchor_t, Node> anchors_;
+  std::size_t nodes_ = 0;
+};
 
 }  // namespace
 
 Node parse_yaml(const std::string& text) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.empty()) return {};
-    if (documents.size() > 1) {
-      const Node second = convert(documents[1]);
-      throw SyntaxError("a second document begins here; one file holds one", second.line,
-                        second.column);
-    }
-    return convert(documents[0]);
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    Builder first, second;
+    parser.HandleNextDocument(first);
+    if (parser.HandleNextDocument(second))
+      throw SyntaxError("a second document begins here; one file holds one", second.start.line + 1,
+                        second.start.column + 1);
+    return std::move(first.root);
   } catch (const YAML::Exception& e) {
     throw SyntaxError("not YAML: " + e.msg, e.mark.line + 1, e.mark.column + 1);
   }

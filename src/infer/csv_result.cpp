@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string quoted(const std::string& text) {
+std::string csv_text(const std::string& text) {
   if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
   std::string out = "\"";
   for (char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
@@ -31,7 +31,7 @@ class CsvFile {
   CsvFile(const fs::path& target, const std::vector<std::string>& columns)
       : pending_(target), stream_(pending_.path(), std::ios::binary) {
     std::string line = "cell";
-    for (const std::string& column : columns) line += "," + quoted(column);
+    for (const std::string& column : columns) line += "," + csv_text(column);
     write(line);
   }
   void write(const std::string& line) {
@@ -57,7 +57,7 @@ struct AddValue {
   std::string& line;
   std::size_t row;
   void operator()(const Categorical& c) const {
-    if (c.codes[row] >= 0) line += quoted(c.categories[c.codes[row]]);
+    if (c.codes[row] >= 0) line += csv_text(c.categories[c.codes[row]]);
   }
   void operator()(const std::vector<float>& values) const { add_number(line, values[row]); }
   void operator()(const std::vector<bool>& truths) const { line += truths[row] ? "true" : "false"; }
@@ -77,7 +77,7 @@ class CsvResult : public ResultFile {
     const auto* value = dense.const_data_ptr<float>();
     CsvFile& file = matrices_.at(matrix);
     for (std::int64_t i = 0; i < dense.size(0); ++i) {
-      std::string line = quoted(layout_.cells[written_[matrix]++]);
+      std::string line = csv_text(layout_.cells[written_[matrix]++]);
       for (std::int64_t g = 0; g < dense.size(1); ++g) add_number(line += ',', *value++);
       file.write(line);
     }
@@ -103,7 +103,7 @@ class CsvResult : public ResultFile {
     for (const Embedding& e : annotations.obsm)
       dense.push_back(e.values.to(at::kFloat).contiguous());
     for (std::size_t i = 0; i < layout_.cells.size(); ++i) {
-      std::string line = quoted(layout_.cells[i]);
+      std::string line = csv_text(layout_.cells[i]);
       for (const Column& column : annotations.obs)
         std::visit(AddValue{line += ',', i}, column.values);
       for (const at::Tensor& values : dense) {

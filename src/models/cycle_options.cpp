@@ -24,12 +24,14 @@ void describe(config::Schema& s, CycleHeadOptions& o) {
 }
 
 void describe(config::Schema& s, CycleLossOptions& o) {
-  s.field("reconstruction", o.reconstruction, "weight of the cycle's reconstruction", not_negative());
+  s.field("reconstruction", o.reconstruction, "weight of the cycle's reconstruction",
+          not_negative());
   s.field("reconstruction_over", o.reconstruction_over,
           "sum or mean over genes; with the mean the classifier term takes over",
           one_of({"sum", "mean"}));
   s.field("integration", o.integration, "weight of hidden-state consistency", not_negative());
-  s.field("integration_over", o.integration_over, "mean or sum over heads", one_of({"mean", "sum"}));
+  s.field("integration_over", o.integration_over, "mean or sum over heads",
+          one_of({"mean", "sum"}));
   s.field("integration_heads", o.integration_heads, "base and fields, or fields alone",
           one_of({"all", "fields"}));
   s.field("target", o.target, "weight of the classifier's verdict on generated cells",
@@ -38,6 +40,8 @@ void describe(config::Schema& s, CycleLossOptions& o) {
           one_of({"batch", "known"}));
   s.field("match", o.match, "weight of population matching; 0 is off", not_negative());
   s.field("match_fields", o.match_fields, "fields whose values together name a population");
+  s.field("match_kept", o.match_kept,
+          "of match_fields: a cell counts if these keep their source in its target context");
   s.rule([&o] {
     return o.match > 0 && o.match_fields.empty()
                ? std::string("match needs match_fields, for example [condition, cell_type]")
@@ -48,6 +52,7 @@ void describe(config::Schema& s, CycleLossOptions& o) {
 void describe(config::Schema& s, CycleTargetOptions& o) {
   s.field("keep_probability", o.keep_probability, "a field keeps its source with this probability",
           fraction());
+  s.field("keep", o.keep, "field -> a keep probability of its own, for example {cell_type: 0.8}");
   s.field("exclude_source", o.exclude_source, "never draw the source category");
 }
 

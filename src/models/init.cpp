@@ -20,7 +20,9 @@ at::Tensor uniform(std::uint64_t seed, const std::string& name,
   auto* v = values.mutable_data_ptr<double>();
   const auto key = key_of(name);
   for (std::int64_t i = 0; i < values.numel(); ++i) {
-    v[i] = low + (high - low) * random::unit(random::bits(random::Use::kInit, {seed, key, static_cast<std::uint64_t>(i)}));
+    v[i] =
+        low + (high - low) * random::unit(random::bits(random::Use::kInit,
+                                                       {seed, key, static_cast<std::uint64_t>(i)}));
   }
   return values.to(dtype);
 }

@@ -1,5 +1,6 @@
 #pragma once
-// Initial values as a function of (seed, parameter's name, place), so that they do not depend on the order of creation or on ranks.
+// Initial values as a function of (seed, parameter's name, place), so that they do not depend on
+// the order of creation or on ranks.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -9,8 +10,9 @@
 namespace cellmill::models {
 
 /// Uniform in [low, high).
-at::Tensor uniform(std::uint64_t seed, const std::string& name, const std::vector<std::int64_t>& shape,
-                   double low, double high, at::ScalarType dtype);
+at::Tensor uniform(std::uint64_t seed, const std::string& name,
+                   const std::vector<std::int64_t>& shape, double low, double high,
+                   at::ScalarType dtype);
 
 /// Uniform in [0, 1), every vector along `dimension` scaled to unit L2 norm.
 at::Tensor unit_columns(std::uint64_t seed, const std::string& name,

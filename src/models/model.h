@@ -69,7 +69,8 @@ class Evaluation {
  public:
   virtual ~Evaluation() = default;
   virtual void update(const data::Batch& batch, const StepContext& context) = 0;
-  /// float64 tensors that share their storage with this object, to be summed over ranks in place before `scores`.
+  /// float64 tensors that share their storage with this object, to be summed over ranks in place
+  /// before `scores`.
   virtual std::vector<at::Tensor> state() = 0;
   virtual std::vector<Score> scores() const = 0;
 };

@@ -3,6 +3,7 @@
 // one case here.
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "data/chunk.h"
 #include "models/cycle_autoencoder.h"
@@ -15,6 +16,9 @@ struct ModelOptions {
   CycleAutoencoderOptions cycle_autoencoder;
 };
 void describe(config::Schema& schema, ModelOptions& options);
+
+/// Every model of the table.
+std::vector<std::string> model_names();
 
 /// `dtype` of the parameters: float32 (float64 in tests). Initial values are a function of the seed
 /// alone.

@@ -16,19 +16,20 @@ using torch::autograd::variable_list;
 class SegmentLinear : public torch::autograd::Function<SegmentLinear> {
  public:
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight,
-                            const at::Tensor& bias, const std::vector<std::int64_t>& context,
+                            const std::optional<at::Tensor>& bias,
+                            const std::vector<std::int64_t>& context,
                             const std::vector<std::int64_t>& begin) {
     ctx->save_for_backward({x, weight});
     ctx->saved_data["context"] = context;
     ctx->saved_data["begin"] = begin;
-    ctx->saved_data["bias"] = bias.defined();
+    ctx->saved_data["bias"] = bias.has_value();
     auto y = at::empty({x.size(0), weight.size(1)}, x.options());
     for (std::size_t k = 0; k < context.size(); ++k) {
       auto out = y.slice(0, begin[k], begin[k + 1]);
       const auto in = x.slice(0, begin[k], begin[k + 1]);
       const auto w = weight.select(0, context[k]).t();
-      if (bias.defined()) {
-        at::addmm_out(out, bias.select(0, context[k]), in, w);
+      if (bias) {
+        at::addmm_out(out, bias->select(0, context[k]), in, w);
       } else {
         at::mm_out(out, in, w);
       }
@@ -121,12 +122,15 @@ Routing route_sets(const at::Tensor& contexts,
 }
 
 at::Tensor context_ffn(const at::Tensor& x, const FfnPool& pool, const Routing& routing) {
+  const auto linear = [&](const at::Tensor& in, const at::Tensor& weight, const at::Tensor& bias) {
+    return SegmentLinear::apply(in, weight, bias.defined() ? std::optional(bias) : std::nullopt,
+                                routing.context, routing.begin);
+  };
   const auto row = routing.row.to(x.device());
-  auto y = SegmentLinear::apply(x.index_select(0, row).to(pool.weight1.scalar_type()),
-                                pool.weight1, pool.bias1, routing.context, routing.begin);
+  auto y = linear(x.index_select(0, row).to(pool.weight1.scalar_type()), pool.weight1, pool.bias1);
   if (pool.kind != FfnKind::kLinear) y = at::relu(y);
   if (pool.kind == FfnKind::kMlp) {
-    y = SegmentLinear::apply(y, pool.weight2, pool.bias2, routing.context, routing.begin);
+    y = linear(y, pool.weight2, pool.bias2);
   }
   if (routing.coefficient.defined()) y = y * routing.coefficient.to(y.options()).unsqueeze(1);
   return at::zeros({routing.rows, y.size(1)}, y.options()).index_add(0, row, y);

@@ -42,8 +42,8 @@ Routing route_plain(const at::Tensor& contexts);
 Routing route_sets(const at::Tensor& contexts,
                    const std::vector<std::vector<std::int64_t>>& elements, std::int64_t control);
 
-/// x [B, L] -> [B, L]; rows without an entry are zero. Differentiable in x and in the pool; contexts
-/// without an entry get a zero gradient.
+/// x [B, L] -> [B, L]; rows without an entry are zero. Differentiable in x and in the pool;
+/// contexts without an entry get a zero gradient.
 at::Tensor context_ffn(const at::Tensor& x, const FfnPool& pool, const Routing& routing);
 
 }  // namespace cellmill::nn

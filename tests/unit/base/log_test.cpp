@@ -2,11 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <sstream>
 
 #include "base/error.h"
@@ -24,6 +24,13 @@ std::string content(const fs::path& path) {
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
   return text.str();
+}
+
+// A text with every digit as 9.
+std::string shape(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); }, '9');
+  return text;
 }
 
 // What `talk` writes to a standard stream.
@@ -51,10 +58,7 @@ CATCH_TEST_CASE("the console gets info and above, with the rank once it is known
     log::start(0);
     log::warn("after");
   });
-  CATCH_CHECK(std::regex_match(
-      text,
-      std::regex(
-          "\\d\\d:\\d\\d:\\d\\d info before 1\n\\d\\d:\\d\\d:\\d\\d warning \\[0\\] after\n")));
+  CATCH_CHECK(shape(text) == "99:99:99 info before 9\n99:99:99 warning [9] after\n");
 }
 
 CATCH_TEST_CASE("a file gets every line, debug too", "[log]") {
@@ -64,8 +68,7 @@ CATCH_TEST_CASE("a file gets every line, debug too", "[log]") {
   log::flush();
   const std::string text = content(path);
   fs::remove(path);
-  CATCH_CHECK(std::regex_match(
-      text, std::regex("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3} debug detail 7\n")));
+  CATCH_CHECK(shape(text) == "9999-99-99T99:99:99.999 debug detail 9\n");
 }
 
 CATCH_TEST_CASE("a log that cannot be written is an error", "[log]") {

@@ -28,6 +28,25 @@ CATCH_TEST_CASE("keys given twice are both kept", "[document]") {
   CATCH_CHECK(config::parse_yaml("a: 1\na: 2\n").entries.size() == 2);
 }
 
+CATCH_TEST_CASE("an anchor may be used, but not hold itself", "[document]") {
+  const auto root = config::parse_yaml("a: &x [1, 2]\nb: *x\n");
+  CATCH_CHECK(root.entries[1].value.items.size() == 2);
+  CATCH_CHECK_THROWS_WITH(config::parse_yaml("a: &x [*x]\n"), "an anchor holds itself");
+  std::string laughs = "a0: &a0 [1, 1]\n";
+  for (int i = 1; i < 20; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1), name = "a" + std::to_string(i);
+    laughs += name + ": &" + name + " [" + before + ", " + before + "]\n";
+  }
+  CATCH_CHECK_THROWS_WITH(config::parse_yaml(laughs), "aliases make this text too large");
+  CATCH_CHECK_THROWS_WITH(config::parse_yaml(std::string(60, '[')),
+                          "maps and lists are nested too deeply");
+}
+
+CATCH_TEST_CASE("what follows the document is refused", "[document]") {
+  for (const char* text : {"a: 1\n---\nb: 2\n", "'a' b\n", "[a] b\n", "--- \n'q':x\n? c\n: [1]\n"})
+    CATCH_CHECK_THROWS_AS(config::parse_yaml(text), config::SyntaxError);
+}
+
 CATCH_TEST_CASE("the caret stands under its column", "[document]") {
   CATCH_CHECK(config::excerpt("one\ntwo three\n", 2, 5) == "    two three\n        ^");
   CATCH_CHECK(config::excerpt("\tx: y", 1, 2) == "    \tx: y\n    \t^");

@@ -1,0 +1,39 @@
+#include "infer/run_facts.h"
+
+#include <sstream>
+
+#include "io/files.h"
+#include "io/json.h"
+
+namespace cellmill::infer {
+
+using io::Json;
+namespace fs = std::filesystem;
+
+std::optional<std::int64_t> best_step(const fs::path& checkpoints) {
+  const fs::path file = checkpoints / "best.json";
+  if (!fs::exists(file)) return {};
+  const Json best = Json::parse(io::read_text(file), nullptr, false);
+  if (!best.is_object() || !best.contains("step") || !best["step"].is_number_integer()) return {};
+  return best["step"].get<std::int64_t>();
+}
+
+std::map<std::string, LastFigures> last_figures(const fs::path& run) {
+  std::map<std::string, LastFigures> splits;
+  const fs::path file = run / "metrics.jsonl";
+  if (!fs::exists(file)) return splits;
+  std::istringstream lines(io::read_text(file));
+  for (std::string line; std::getline(lines, line);) {
+    const Json point = Json::parse(line, nullptr, false);
+    if (!point.is_object() || !point.contains("split")) continue;  // the last line of a broken run
+    LastFigures figures{
+        point.value("step", std::int64_t{0}), point.value("epoch", std::int64_t{0}), {}};
+    for (const auto& [name, value] : point.items())
+      if (value.is_number() && name != "step" && name != "epoch")
+        figures.values[name] = value.get<double>();
+    splits[point["split"].get<std::string>()] = std::move(figures);
+  }
+  return splits;
+}
+
+}  // namespace cellmill::infer

@@ -1,0 +1,45 @@
+#pragma once
+// AdamW over flat, persistent buckets. A group's parameters, gradients and moments lie one behind
+// the other in four flat tensors; parameters and their .grad are views of them, so that
+// synchronising a group is one all-reduce. Rows of a parameter that belong to contexts which the
+// global batch did not touch get no update at all: no decay, no momentum, no step count (what
+// torch.optim.AdamW does for modules whose gradient is None). Formula: Loshchilov and Hutter 2019;
+// LibTorch's fused kernel.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/model.h"
+
+namespace cellmill::train {
+
+class AdamW {
+ public:
+  /// Moves the group's parameters into the flat tensor (their values stay) and gives them
+  /// gradients.
+  explicit AdamW(const models::Group& group);
+  const std::string& name() const { return group_.name; }
+  at::Tensor& gradient() { return gradient_; }  ///< flat
+  void zero_gradient() { gradient_.zero_(); }
+  /// Scales the gradient to at most clip_norm (if the group clips); returns the norm before.
+  double clip();
+  /// `touched[k]` uint8 [contexts], on the host.
+  void step(double schedule, const std::vector<at::Tensor>& touched);
+  /// "moment1/<parameter>", "moment2/<parameter>", "steps/<parameter>": shares storage; load by
+  /// copying into it.
+  std::vector<std::pair<std::string, at::Tensor>> state() const;
+
+ private:
+  struct Slot {
+    models::Parameter parameter;
+    at::Tensor gradient, moment1, moment2, steps;  ///< steps: float32 [contexts] or [1]
+  };
+  models::Group group_;
+  at::Tensor value_, gradient_;
+  std::vector<Slot> slots_;
+};
+
+}  // namespace cellmill::train

@@ -1,0 +1,18 @@
+#pragma once
+// Golden cases: five training steps of the cycle autoencoder whose every output, loss, gradient,
+// moment and step count another implementation (plain PyTorch, tools/golden) wrote down. A case
+// runs through the same Stepper as training.
+#include <string>
+
+namespace cellmill::train {
+
+struct GoldenResult {
+  enum class Verdict { kPassed, kFailed, kSkipped } verdict = Verdict::kPassed;
+  std::string text;  ///< what differs most, or why it was skipped
+};
+
+/// Runs one NAME.f32.safetensors or NAME.f64.safetensors. Relative norm per tensor: 1e-10 in f64;
+/// f32 as stated in golden.cpp.
+GoldenResult run_golden(const std::string& path);
+
+}  // namespace cellmill::train

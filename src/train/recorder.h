@@ -1,0 +1,45 @@
+#pragma once
+// What a run writes for people and plots, on rank 0: one line a point in metrics.jsonl, and
+// TensorBoard scalars under "<split>/<name>" at the number of steps done. A resumed run first drops
+// what the broken one wrote after the checkpoint, so that every step stands once.
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "io/events.h"
+#include "io/files.h"
+
+namespace cellmill::train {
+
+/// Norms of one head's contribution over the validation cells.
+struct HeadInfluence {
+  std::string head;
+  double mean = 0, low = 0, high = 0;
+  std::vector<float> norms;  ///< of this rank's cells, for the histogram
+};
+
+class Recorder {
+ public:
+  /// `steps` done so far; later points in the folder are dropped.
+  Recorder(const std::filesystem::path& folder, std::int64_t steps);
+  /// `values` are functions of the run alone; `measured` (rates, seconds) differ from machine to
+  /// machine.
+  void point(std::int64_t step, std::int64_t epoch, const std::string& split,
+             const std::map<std::string, double>& values,
+             const std::map<std::string, double>& measured);
+  /// Histograms, figure and table of head influences.
+  void influence(std::int64_t step, const std::vector<HeadInfluence>& heads);
+  void settings(const std::string& yaml, const std::map<std::string, io::HParam>& hparams,
+                const std::vector<std::string>& metric_tags);
+  void close(bool success);
+  void flush() { events_.flush(); }
+
+ private:
+  io::LineFile lines_;
+  io::EventWriter events_;
+};
+
+}  // namespace cellmill::train

@@ -1,0 +1,89 @@
+#include "train/run_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "config/show.h"
+#include "io/files.h"
+
+namespace cellmill::train {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// What may change between the parts of one run without making it another run.
+bool may_change(const std::string& key) {
+  static constexpr std::array<std::string_view, 9> kFree = {
+      "output.",   "checkpoint.",   "evaluation.patience", "train.epochs", "train.max_steps",
+      "data.path", "data.metadata", "data.genes",          "data.loader."};
+  return std::any_of(kFree.begin(), kFree.end(),
+                     [&](auto free) { return key.starts_with(free); }) &&
+         key != "data.loader.order" && key != "data.loader.block_cells" &&
+         key != "data.loader.buffer_cells";
+}
+
+void check_same(const fs::path& file, const std::string& config) {
+  std::string different;
+  for (const auto& d :
+       config::differences({file.string(), io::read_text(file)}, {"this run", config})) {
+    if (may_change(d.key)) {
+      log::warn("resuming with {}: {} instead of {}", d.key, d.right, d.left);
+    } else {
+      different += "\n    " + d.key + ": there " + d.left + ", here " + d.right;
+    }
+  }
+  if (!different.empty()) {
+    throw UsageError(file.parent_path().string() + " belongs to another configuration:" + different,
+                     "resume with the settings of its config.yaml, or name another output.folder");
+  }
+}
+
+}  // namespace
+
+RunFolder::RunFolder(const fs::path& path, const std::string& config, bool resume) : path_(path) {
+  const auto file = path / "config.yaml";
+  existed_ = fs::exists(file);
+  if (existed_ && !resume) {
+    throw UsageError(path.string() + " already holds a run",
+                     "--resume continues it; or name another output.folder");
+  }
+  if (!existed_ && fs::exists(path) && !fs::is_empty(path)) {
+    throw UsageError(path.string() + " is not empty and holds no run",
+                     "name another output.folder");
+  }
+  std::error_code error;
+  fs::create_directories(checkpoints_of(path), error);
+  if (!error) fs::create_directories(path / "log", error);
+  if (error)
+    throw DataError({path.string(), "", "", ""}, "cannot be made: " + error.message(), {},
+                    Exit::kIo);
+  lock();
+  if (existed_) check_same(file, config);
+  io::write_text_atomically(file, config);
+}
+
+void RunFolder::lock() {
+  const auto file = path_ / "lock";
+  lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (lock_ < 0) throw DataError({file.string(), "", "", ""}, std::strerror(errno), {}, Exit::kIo);
+  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
+  ::close(lock_);
+  lock_ = -1;
+  throw UsageError(path_.string() + " is in use by another process",
+                   "wait for it, or name another output.folder");
+}
+
+RunFolder::~RunFolder() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+}  // namespace cellmill::train

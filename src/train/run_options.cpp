@@ -1,0 +1,61 @@
+#include "train/run_options.h"
+
+#include "config/schema.h"
+
+namespace cellmill::train {
+
+using config::at_least;
+using config::not_negative;
+using config::one_of;
+
+void describe(config::Schema& s, DataOptions& o) {
+  describe(s, o.source);
+  s.section("split", o.split, "training and validation cells");
+  s.section("loader", o.loader, "background loading and shuffling");
+}
+
+void describe(config::Schema& s, LoopOptions& o) {
+  s.field("global_batch", o.global_batch, "cells a step, over all ranks", at_least(1));
+  s.field("epochs", o.epochs, "passes over the training cells", at_least(1));
+  s.field("max_steps", o.max_steps, "end after so many steps; 0: as the epochs have", at_least(0));
+  s.field("schedule", o.schedule, "of the learning rates", one_of({"constant", "cosine"}));
+  s.field("warmup_steps", o.warmup_steps, "learning rates rise linearly over these", at_least(0));
+  s.field("precision", o.precision, "of matrix products; float64 is for tests",
+          one_of({"float32", "bfloat16", "float64"}));
+  s.field("device", o.device, "auto takes CUDA where there is a device",
+          one_of({"auto", "cpu", "cuda"}));
+  s.field("seed", o.seed, "of initial values, order of cells and target contexts");
+}
+
+void describe(config::Schema& s, EvaluationOptions& o) {
+  s.field("every_steps", o.every_steps, "0: at the end of every epoch", at_least(0));
+  s.field("score", o.score, "validation score that decides which checkpoint is best");
+  s.field("higher_is_better", o.higher_is_better, "direction of the score");
+  s.field("patience", o.patience, "evaluations without gain before the run ends; 0 is off",
+          at_least(0));
+}
+
+void describe(config::Schema& s, CheckpointOptions& o) {
+  s.field("every_steps", o.every_steps, "0: at the end of every epoch", at_least(0));
+  s.field("every_minutes", o.every_minutes, "and whenever so many minutes have passed; 0 is off",
+          not_negative());
+  s.field("keep_last", o.keep_last, "newest checkpoints that are kept, besides the best",
+          at_least(1));
+}
+
+void describe(config::Schema& s, OutputOptions& o) {
+  s.field("folder", o.folder, "of this run: config, metrics, curves, checkpoints, logs");
+  s.field("log_every_steps", o.log_every_steps, "steps between points of the training curves",
+          at_least(1));
+}
+
+void describe(config::Schema& s, RunOptions& o) {
+  s.section("data", o.data, "what to read");
+  s.section("model", o.model, "what to train");
+  s.section("train", o.train, "how to train");
+  s.section("evaluation", o.evaluation, "held-out cells, early stopping");
+  s.section("checkpoint", o.checkpoint, "when to save, what to keep");
+  s.section("output", o.output, "where results go");
+}
+
+}  // namespace cellmill::train

@@ -1,0 +1,59 @@
+#pragma once
+// Everything a training run is told: the run file, as structs. The batch named here is the global
+// one, over all ranks.
+#include <cstdint>
+#include <string>
+
+#include "data/chunk_source.h"
+#include "data/loader.h"
+#include "data/split.h"
+#include "models/model_table.h"
+
+namespace cellmill::train {
+
+struct DataOptions {
+  data::SourceOptions source;  ///< its fields stand directly under `data:`
+  data::SplitOptions split;
+  data::LoaderOptions loader;
+};
+
+struct LoopOptions {
+  std::int64_t global_batch = 128;
+  std::int64_t epochs = 40;
+  std::int64_t max_steps = 0;         ///< 0: as many as the epochs have
+  std::string schedule = "cosine";    ///< constant | cosine (to 0 over all steps)
+  std::int64_t warmup_steps = 0;      ///< learning rates rise linearly over these
+  std::string precision = "float32";  ///< float32 | bfloat16 (matrix products) | float64 (tests)
+  std::string device = "auto";        ///< auto | cpu | cuda
+  std::uint64_t seed = 0;
+};
+
+struct EvaluationOptions {
+  std::int64_t every_steps = 0;  ///< 0: at the end of every epoch
+  std::string score = "loss/generator";
+  bool higher_is_better = false;
+  std::int64_t patience = 0;  ///< evaluations without gain before the run ends; 0 is off
+};
+
+struct CheckpointOptions {
+  std::int64_t every_steps = 0;  ///< 0: at the end of every epoch
+  double every_minutes = 30;
+  std::int64_t keep_last = 3;  ///< and the best one
+};
+
+struct OutputOptions {
+  std::string folder = "runs/run";
+  std::int64_t log_every_steps = 10;
+};
+
+struct RunOptions {
+  DataOptions data;
+  models::ModelOptions model;
+  LoopOptions train;
+  EvaluationOptions evaluation;
+  CheckpointOptions checkpoint;
+  OutputOptions output;
+};
+void describe(config::Schema& schema, RunOptions& options);
+
+}  // namespace cellmill::train

@@ -1,0 +1,62 @@
+#pragma once
+// One training step, and the only place where order exists: losses of every group at the same
+// parameters, gradients, synchronisation, clipping, step, projection. N ranks on a batch do what
+// one rank does on the same batch.
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.h"
+#include "models/model.h"
+#include "train/adamw.h"
+
+namespace cellmill::train {
+
+enum class Precision { kFloat32, kBfloat16 };
+
+/// Seconds that a step spent where; sums up.
+struct StepTimes {
+  double forward = 0, backward = 0, synchronise = 0, optimise = 0;
+};
+
+/// What a rank wants besides the step; rides on the reduction of the losses, so that all ranks do
+/// it after the same step.
+struct Votes {
+  int stop = 0;  ///< number of a signal
+  bool save = false;
+};
+
+struct StepResult {
+  std::map<std::string, double>
+      losses;  ///< of the global batch, by term, unweighted; and each group's weighted total
+  std::map<std::string, double> norms;  ///< of each group's gradient, before clipping
+  Votes votes;                           ///< what any rank wanted
+};
+
+class Stepper {
+ public:
+  Stepper(models::Model& model, comm::Communicator& world, std::uint64_t seed, Precision precision);
+  /// `schedule` multiplies the learning rates. Throws InternalError if a loss or gradient is not
+  /// finite.
+  StepResult step(const data::Batch& batch, double schedule, Votes votes);
+  /// The two halves of a step, for the golden cases: synchronised gradients, then clipping, update
+  /// and projection.
+  StepResult gradients(const models::Losses& losses, Votes votes);
+  void update(double schedule, StepResult& result);
+
+  models::StepContext context();
+  std::vector<AdamW>& optimisers() { return optimisers_; }
+  const StepTimes& times() const { return times_; }
+
+ private:
+  models::Model& model_;
+  comm::Communicator& world_;
+  std::uint64_t seed_;
+  Precision precision_;
+  std::vector<AdamW> optimisers_;
+  std::vector<at::Tensor> touched_;
+  StepTimes times_;
+};
+
+}  // namespace cellmill::train

@@ -1,0 +1,332 @@
+#include "train/trainer.h"
+
+#include <ATen/ATen.h>
+
+#include <optional>
+
+#include "base/log.h"
+#include "base/progress.h"
+#include "base/stop.h"
+#include "base/stopwatch.h"
+#include "checkpoint/checkpoint.h"
+#include "data/device_feed.h"
+#include "io/files.h"
+#include "train/evaluate.h"
+#include "train/recorder.h"
+#include "train/run_folder.h"
+#include "train/schedule.h"
+#include "train/step.h"
+#include "train/training_state.h"
+
+namespace cellmill::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+at::ScalarType dtype_of(const LoopOptions& o) {
+  return o.precision == "float64" ? at::kDouble : at::kFloat;
+}
+
+/// The device of this rank; opens NCCL's world where it is CUDA.
+c10::Device choose_device(comm::World& world, const std::string& wanted) {
+  const bool there = at::globalContext().hasCUDA();
+  if (wanted == "cpu" || (wanted == "auto" && !there)) return c10::kCPU;
+  comm::use_cuda(world);
+  return {c10::kCUDA, static_cast<c10::DeviceIndex>(world.local_rank)};
+}
+
+class Trainer {
+ public:
+  Trainer(comm::World& world, const RunOptions& options, const std::string& config, Start start);
+  Exit run();
+
+ private:
+  data::Loader loader(const data::CellFilter& cells, bool shuffle) const;
+  void open_folder(Start start);
+  void resume();
+  void survey();
+  void step(const data::Batch& batch);
+  void record_interval();
+  void end_epoch();
+  void evaluate_now();
+  void save();
+  bool time_to_save() const;
+  bool finished() const { return state_.steps >= total_steps_ || ended_early_; }
+
+  comm::World& world_;
+  const RunOptions& o_;
+  const std::string& config_;
+  std::unique_ptr<data::ChunkSource> source_;
+  data::Split split_;
+  std::unique_ptr<models::Model> model_;
+  std::optional<data::DeviceFeed> feed_;
+  std::optional<data::Loader> training_, validation_;
+  std::optional<Stepper> stepper_;
+  std::unique_ptr<RunFolder> folder_;   // rank 0
+  std::unique_ptr<Recorder> recorder_;  // rank 0
+  std::optional<Progress> progress_;
+  TrainingState state_;
+  std::int64_t total_steps_ = 0;
+  std::int64_t last_saved_ = -1;
+  bool ended_early_ = false;
+  int stop_ = 0;
+  bool save_asked_ = false;
+  Stopwatch since_save_, since_record_;
+  double cells_per_second_ = 0;
+};
+
+Trainer::Trainer(comm::World& world, const RunOptions& options, const std::string& config,
+                 Start start)
+    : world_(world), o_(options), config_(config) {
+  comm::set_phase("opening data");
+  comm::agree(*world.host_world, [&] {
+    source_ = data::open_source(o_.data.source);
+    split_ = data::make_split(source_->index(), o_.data.split);
+  });
+  comm::set_phase("building the model");
+  const auto device = choose_device(world, o_.train.device);
+  comm::agree(*world.host_world, [&] {
+    model_ = models::make_model(o_.model, source_->vocabulary(), o_.train.seed, dtype_of(o_.train));
+    model_->to(device);
+    feed_.emplace(device);
+    training_.emplace(loader(split_.train, true));
+    validation_.emplace(loader(split_.validation, false));
+  });
+  stepper_.emplace(*model_, world.tensors(), o_.train.seed,
+                   o_.train.precision == "bfloat16" ? Precision::kBfloat16 : Precision::kFloat32);
+  const auto epoch_steps = training_->plan().steps();
+  total_steps_ = o_.train.epochs * epoch_steps;
+  if (o_.train.max_steps > 0) total_steps_ = std::min(total_steps_, o_.train.max_steps);
+  open_folder(start);
+  if (start == Start::kResume) resume();
+  if (state_.steps == 0) survey();
+  if (world_.rank == 0) recorder_ = std::make_unique<Recorder>(folder_->path(), state_.steps);
+
+  std::int64_t parameters = 0;
+  for (const auto& group : model_->groups()) {
+    for (const auto& p : group.parameters) parameters += p.value.numel();
+  }
+  log::info("{} cells to train on, {} to validate, {} genes, {} fields; {} parameters on {}",
+            training_->plan().cells(), validation_->plan().cells(),
+            source_->vocabulary().genes.size(), source_->vocabulary().fields.size(), parameters,
+            device.str());
+  log::info("global batch {} over {} rank{} (about {} each), {} steps an epoch, {} steps in all",
+            o_.train.global_batch, world_.size, world_.size > 1 ? "s" : "",
+            o_.train.global_batch / world_.size, epoch_steps, total_steps_);
+}
+
+data::Loader Trainer::loader(const data::CellFilter& cells, bool shuffle) const {
+  auto plan = data::plan_options(o_.data.loader, o_.train.global_batch, o_.train.seed);
+  plan.shuffle = shuffle;
+  return {*source_, &cells, plan, o_.data.loader, {world_.rank, world_.size}};
+}
+
+void Trainer::open_folder(Start start) {
+  comm::set_phase("opening the run folder");
+  comm::agree(*world_.host_world, [&] {
+    if (world_.rank == 0) {
+      folder_ = std::make_unique<RunFolder>(o_.output.folder, config_, start == Start::kResume);
+    }
+  });
+  comm::set_failure_folder(o_.output.folder);
+  log::also_to(
+      (fs::path(o_.output.folder) / "log" / ("rank-" + std::to_string(world_.rank) + ".log"))
+          .string());
+}
+
+void Trainer::resume() {
+  comm::set_phase("loading the checkpoint");
+  std::string path;
+  comm::agree(*world_.host_world, [&] {
+    if (world_.rank != 0) return;
+    std::vector<std::string> passed_over;
+    const auto newest = checkpoint::newest_valid(checkpoints_of(folder_->path()), passed_over);
+    for (const auto& why : passed_over) log::warn("passed over: {}", why);
+    if (newest) path = newest->path.string();
+  });
+  path = world_.host_world->broadcast_text(path, 0);
+  if (path.empty()) {
+    log::info("no checkpoint to resume from: starting at step 0");
+    return;
+  }
+  comm::agree(*world_.host_world, [&] {
+    state_ = from_checkpoint(checkpoint::load(path), path, *model_, stepper_->optimisers(),
+                             source_->vocabulary());
+    training_->seek(state_.position);
+  });
+  last_saved_ = state_.steps;
+  log::info("resuming from {}: step {}, epoch {}", path, state_.steps, state_.position.epoch);
+}
+
+void Trainer::survey() {
+  if (!model_->needs_survey()) return;
+  comm::set_phase("surveying the training cells");
+  auto cells = loader(split_.train, false);
+  while (auto batch = cells.next()) model_->survey(feed_->move(*batch));
+  auto sums = model_->survey_state();
+  world_.tensors().all_reduce(sums, comm::Op::kSum);
+  model_->finish_survey();
+}
+
+Exit Trainer::run() {
+  if (world_.rank == 0) {
+    recorder_->settings(config_,
+                        {{"model", o_.model.name},
+                         {"global_batch", static_cast<double>(o_.train.global_batch)},
+                         {"epochs", static_cast<double>(o_.train.epochs)},
+                         {"seed", static_cast<double>(o_.train.seed)},
+                         {"ranks", static_cast<double>(world_.size)}},
+                        {"validation/" + o_.evaluation.score});
+    progress_.emplace(ProgressOptions{"training", total_steps_, "steps", state_.steps});
+  }
+  since_record_.lap();
+  while (stop_ == 0) {
+    if (state_.position.step == training_->plan().steps()) {
+      training_->next();
+      end_epoch();
+    } else if (finished()) {
+      break;
+    } else {
+      comm::set_phase("step " + std::to_string(state_.steps));
+      step(*training_->next());
+    }
+  }
+  if (stop_ != 0) {
+    save();
+    log::info("signal {}: saved at step {}, asking to be started again", stop_, state_.steps);
+  } else {
+    evaluate_now();
+    save();
+  }
+  if (recorder_) recorder_->close(stop_ == 0);
+  if (progress_) progress_->finish();
+  return stop_ != 0 ? Exit::kRequeue : Exit::kDone;
+}
+
+void Trainer::step(const data::Batch& batch) {
+  const bool wants_save = world_.rank == 0 && o_.checkpoint.every_minutes > 0 &&
+                          since_save_.seconds() > 60 * o_.checkpoint.every_minutes;
+  const auto factor = schedule_factor(o_.train, state_.steps, total_steps_);
+  const auto result = stepper_->step(feed_->move(batch), factor, {stop_requested(), wants_save});
+  stop_ = result.votes.stop;
+  ++state_.steps;
+  state_.position = training_->position();
+  for (auto* tally : {&state_.interval, &state_.epoch}) {
+    for (const auto& [name, value] : result.losses)
+      tally->add("loss/" + name, value, batch.global_cells);
+    for (const auto& [name, value] : result.norms) tally->add("gradient_norm/" + name, value);
+  }
+  state_.interval.add("learning_rate_factor", factor);
+  state_.interval.add("cells", static_cast<double>(batch.global_cells));
+  if (state_.steps % o_.output.log_every_steps == 0) record_interval();
+  const auto every = o_.evaluation.every_steps;
+  if (every > 0 && state_.steps % every == 0) evaluate_now();
+  const auto saving = o_.checkpoint.every_steps;
+  if (result.votes.save || (saving > 0 && state_.steps % saving == 0)) save();
+}
+
+std::map<std::string, double> values_of(const Tally& tally) {
+  std::map<std::string, double> values;
+  for (const auto& [name, entry] : tally.entries()) {
+    if (name == "cells") continue;
+    if (name.starts_with("gradient_norm/")) {
+      values[name + "/mean"] = entry.mean();
+      values[name + "/min"] = entry.low;
+      values[name + "/max"] = entry.high;
+    } else {
+      values[name] = entry.mean();
+    }
+  }
+  return values;
+}
+
+void Trainer::record_interval() {
+  const double seconds = since_record_.lap();
+  cells_per_second_ = state_.interval.entries().at("cells").sum / seconds;
+  const auto values = values_of(state_.interval);
+  if (recorder_) {
+    const auto waited = training_->counters().wait_seconds;
+    recorder_->point(state_.steps, state_.position.epoch, "train", values,
+                     {{"cells_per_second", cells_per_second_}, {"data_wait_seconds", waited}});
+  }
+  if (progress_) {
+    progress_->update(state_.steps,
+                      fmt::format("epoch {} loss {:.4g} {:.0f} cells/s", state_.position.epoch,
+                                  values.at("loss/generator"), cells_per_second_));
+  }
+  state_.interval.clear();
+}
+
+void Trainer::end_epoch() {
+  state_.position = training_->position();
+  if (recorder_ && !state_.epoch.entries().empty()) {
+    recorder_->point(state_.steps, state_.position.epoch, "epoch", values_of(state_.epoch), {});
+  }
+  state_.epoch.clear();
+  if (o_.evaluation.every_steps == 0) evaluate_now();
+  if (o_.checkpoint.every_steps == 0) save();
+}
+
+void Trainer::evaluate_now() {
+  if (validation_->plan().cells() == 0 || state_.last_evaluated == state_.steps) return;
+  comm::set_phase("evaluating at step " + std::to_string(state_.steps));
+  Stopwatch watch;
+  const auto result =
+      evaluate(*model_, *validation_, *feed_, *world_.host_world, stepper_->context());
+  state_.last_evaluated = state_.steps;
+  const auto score = result.scores.find(o_.evaluation.score);
+  if (score == result.scores.end()) {
+    std::string names;
+    for (const auto& [name, value] : result.scores) names += (names.empty() ? "" : ", ") + name;
+    throw UsageError("evaluation.score: no score '" + o_.evaluation.score + "'",
+                     "scores are " + names, Exit::kConfig);
+  }
+  const bool better =
+      state_.best_step < 0 ||
+      (o_.evaluation.higher_is_better ? score->second > state_.best : score->second < state_.best);
+  state_.evaluations_without_gain = better ? 0 : state_.evaluations_without_gain + 1;
+  if (better) state_.best = score->second, state_.best_step = state_.steps;
+  if (recorder_) {
+    recorder_->point(state_.steps, state_.position.epoch, "validation", result.scores,
+                     {{"evaluation_seconds", watch.seconds()}});
+    recorder_->influence(state_.steps, result.influence);
+  }
+  if (better) save();
+  if (o_.evaluation.patience > 0 && state_.evaluations_without_gain >= o_.evaluation.patience) {
+    log::info("no gain in {} evaluations: ending at step {}", o_.evaluation.patience, state_.steps);
+    ended_early_ = true;
+  }
+  since_record_.lap();
+}
+
+void Trainer::save() {
+  if (last_saved_ == state_.steps) return;
+  comm::set_phase("saving at step " + std::to_string(state_.steps));
+  comm::agree(*world_.host_world, [&] {
+    if (world_.rank != 0) return;
+    recorder_->flush();
+    const auto checkpoints = checkpoints_of(folder_->path());
+    checkpoint::save(
+        checkpoints, state_.steps,
+        to_checkpoint(state_, *model_, stepper_->optimisers(), source_->vocabulary(), config_));
+    std::vector<std::int64_t> keep;
+    if (state_.best_step >= 0) {
+      keep.push_back(state_.best_step);
+      io::write_text_atomically(checkpoints / "best.json",
+                                fmt::format("{{\"step\": {}, \"{}\": {}}}\n", state_.best_step,
+                                            o_.evaluation.score, state_.best));
+    }
+    checkpoint::prune(checkpoints, o_.checkpoint.keep_last, keep);
+  });
+  last_saved_ = state_.steps;
+  since_save_.lap();
+}
+
+}  // namespace
+
+Exit train(comm::World& world, const RunOptions& options, const std::string& config, Start start) {
+  install_stop_signals();
+  return Trainer(world, options, config, start).run();
+}
+
+}  // namespace cellmill::train

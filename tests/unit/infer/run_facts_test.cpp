@@ -1,0 +1,34 @@
+#include "infer/run_facts.h"
+
+#include <catch2/catch.hpp>
+
+#include "io/files.h"
+#include "scratch.h"
+
+namespace cellmill::infer {
+
+CATCH_TEST_CASE("the last figures of every split are read, half a line is passed over") {
+  Scratch scratch;
+  CATCH_CHECK(last_figures(scratch.folder).empty());
+  io::write_text_atomically(scratch / "metrics.jsonl",
+                            "{\"step\":1,\"epoch\":0,\"split\":\"train\",\"loss\":2.5}\n"
+                            "{\"step\":2,\"epoch\":1,\"split\":\"train\",\"loss\":1.5}\n"
+                            "{\"step\":2,\"epoch\":1,\"split\":\"validation\",\"loss\":3}\n"
+                            "{\"step\":3,\"epo");
+  const auto figures = last_figures(scratch.folder);
+  CATCH_CHECK(figures.size() == 2);
+  CATCH_CHECK(figures.at("train").step == 2);
+  CATCH_CHECK(figures.at("train").values.at("loss") == 1.5);
+  CATCH_CHECK(figures.at("validation").values.size() == 1);
+}
+
+CATCH_TEST_CASE("the best step is what best.json marks") {
+  Scratch scratch;
+  CATCH_CHECK(!best_step(scratch.folder));
+  io::write_text_atomically(scratch / "best.json", "{\"step\": 30, \"loss\": 0.5}\n");
+  CATCH_CHECK(best_step(scratch.folder) == 30);
+  io::write_text_atomically(scratch / "best.json", "not json");
+  CATCH_CHECK(!best_step(scratch.folder));
+}
+
+}  // namespace cellmill::infer
