@@ -22,9 +22,8 @@ class Communicator {
   virtual ~Communicator() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  /// In place. Values are added in order of rank, so that the bits are the same on all ranks and in
-  /// every run. Contiguous float32, float64, int64 or uint8 tensors of equal shape. Stream-ordered
-  /// on CUDA.
+  /// In place. The bits are the same on all ranks, and in every run of as many ranks. Contiguous
+  /// float32, float64, int64 or uint8 tensors of equal shape. Stream-ordered on CUDA.
   virtual void all_reduce(at::Tensor& tensor, Op op) = 0;
   /// [n, ...] on every rank -> [size * n, ...] on every rank, in order of rank. Any dtype.
   virtual at::Tensor all_gather(const at::Tensor& tensor) = 0;

@@ -12,7 +12,7 @@
 namespace cellmill::comm {
 
 struct MpiOptions {
-  std::int64_t piece_bytes = 4 << 20;    ///< reduced at a time; bounds the workspace that is kept
+  std::int64_t piece_bytes = 16 << 20;   ///< reduced at a time; bounds the workspace that is kept
   std::int64_t small_bytes = 1 << 16;    ///< all ranks' values below this: one all-gather instead
   std::int64_t message_bytes = 1 << 30;  ///< largest single broadcast or all-gather
 };

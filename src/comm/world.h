@@ -3,7 +3,7 @@
 // (MPI_Comm_split_type), never from the environment of Slurm. Without a launcher no MPI function is
 // called. An error that leaves `body` on one rank is printed with rank, host and phase, written to
 // failure.json, and ends all ranks (MPI_Abort) with its exit code; one that leaves it on all ranks
-// within a second, or through `agree`, is printed once and all ranks end in order with its code.
+// within two seconds, or through `agree`, is printed once and all ranks end in order with its code.
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,9 +16,10 @@ struct World {
   int rank = 0, size = 1;
   int local_rank = 0, local_size = 1;  ///< place among the ranks that share this machine's memory
   std::string host;
+  at::Device device = at::kCPU;              ///< where tensors live; use_cuda changes it
   std::unique_ptr<Communicator> host_world;  ///< for host tensors and texts
-  std::unique_ptr<Communicator>
-      device_world;  ///< for tensors on `device()`: NCCL, or null where that is the host
+  /// For tensors on `device`: NCCL, or null where that is the host.
+  std::unique_ptr<Communicator> device_world;
   Communicator& tensors() { return device_world ? *device_world : *host_world; }
 };
 
@@ -31,8 +32,9 @@ void set_failure_folder(const std::string& folder);
 /// exit code for main. The one catch. Ranks that share a machine share its cores as torch threads,
 /// unless OMP_NUM_THREADS is set.
 int run_world(int argc, char** argv, const std::function<int(World&)>& body);
-/// Makes the NCCL world over CUDA device `local_rank` (needs the CUDA build and a device); sets
-/// world.device_world.
+/// Gives each rank a CUDA device of its own (the one of its place on the machine, or the only one
+/// that it sees) and makes the NCCL world over them; collective. Throws UsageError where the build
+/// or the machine has none, or too few.
 void use_cuda(World& world);
 
 }  // namespace cellmill::comm

@@ -66,19 +66,22 @@ std::string explain_schema(const Schema& schema, const Layers& layers) {
 std::string help_schema(const Schema& schema) {
   std::string out;
   for (const SectionEntry& section : schema.sections()) {
-    std::string inside;
+    std::vector<std::pair<std::string, std::string>> rows;
+    std::size_t width = 0;
     for (const FieldEntry& field : schema.fields()) {
       if (field.section != section.key) continue;
-      const std::string setting = field.key + "=" + field.default_text;
-      const std::string limit =
-          field.check.expected.empty() ? type_name(field.target) : field.check.expected;
-      inside += fmt::format("  {:<38}  {} ({})\n", setting, field.help, limit);
+      const std::string& range = field.check.expected;
+      rows.emplace_back(
+          field.key + "=" + field.default_text,
+          field.help + " (" + (range.empty() ? type_name(field.target) : range) + ")");
+      width = std::max(width, rows.back().first.size());
     }
-    if (inside.empty()) continue;
+    if (rows.empty()) continue;
+    if (!out.empty()) out += '\n';
     if (!section.key.empty())
-      out += (out.empty() ? "" : "\n") + section.key +
-             (section.help.empty() ? "" : ": " + section.help) + "\n";
-    out += inside;
+      out += section.key + (section.help.empty() ? "" : ": " + section.help) + "\n";
+    for (const auto& [setting, help] : rows)
+      out += fmt::format("  {:<{}}  {}\n", setting, width, help);
   }
   return out;
 }

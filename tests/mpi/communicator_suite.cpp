@@ -23,7 +23,7 @@ std::vector<Subject> subjects() {
   std::vector<Subject> all = {{"host", w.host_world.get(), at::kCPU}};
   if (at::hasCUDA() && at::detail::getCUDAHooks().deviceCount() >= w.local_size) {
     if (!w.device_world) comm::use_cuda(w);
-    all.push_back({"nccl", w.device_world.get(), at::Device(at::kCUDA, w.local_rank)});
+    all.push_back({"nccl", w.device_world.get(), w.device});
   }
   // pieces far smaller than the tensors below
   static std::unique_ptr<comm::MpiCommunicator> small_pieces;
@@ -31,7 +31,7 @@ std::vector<Subject> subjects() {
     if (!small_pieces)
       small_pieces = std::make_unique<comm::MpiCommunicator>(
           MPI_COMM_WORLD,
-          comm::MpiOptions{.piece_bytes = 1000, .small_bytes = 64, .message_bytes = 777});
+          comm::MpiOptions{.piece_bytes = 16000, .small_bytes = 64, .message_bytes = 7777});
     all.push_back({"host, small pieces", small_pieces.get(), at::kCPU});
   }
   return all;

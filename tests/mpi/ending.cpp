@@ -1,5 +1,6 @@
 // One rank, or all, end in the way that the arguments name: ending <how> <who> <folder>, where who
 // is a rank, "all" or "agree:RANK". The other ranks wait in a collective. endings.py looks on.
+#include <ATen/Parallel.h>
 #include <ATen/ops/zeros.h>
 
 #include "base/log.h"
@@ -26,6 +27,7 @@ int main(int argc, char** argv) {
     comm::set_failure_folder(argv[3]);
     comm::set_phase("step 12");
     if (how == "requeue") return 75;
+    if (how == "threads") return log::say(fmt::format("threads {}", at::get_num_threads())), 0;
     if (who == "all") fall(how);
     if (who.starts_with("agree:"))
       comm::agree(*world.host_world, [&] {

@@ -14,11 +14,13 @@ PROGRAM, MPIRUN = sys.argv[1:3]
 DATA = "cells.npz: row 7: bad value; expected a number; found NaN"
 
 
-def run(how, who, ranks=2):
+def run(how, who, ranks=2, launcher=(), **environment):
     with tempfile.TemporaryDirectory() as folder:
-        launcher = [MPIRUN, "--oversubscribe", "-n", str(ranks)] if ranks else []
+        command = [MPIRUN, "--oversubscribe", *launcher, "-n", str(ranks)] if ranks else []
+        env = {k: v for k, v in {**os.environ, **environment}.items() if v is not None}
         start = time.monotonic()
-        done = subprocess.run([*launcher, PROGRAM, how, who, folder], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*command, PROGRAM, how, who, folder], capture_output=True, text=True, timeout=60,
+                              env=env)
         seconds = time.monotonic() - start
         names = os.listdir(folder)
         failure = json.load(open(os.path.join(folder, "failure.json"))) if "failure.json" in names else None
@@ -63,3 +65,8 @@ check("agreed: bad data on rank 1", run("data", "agree:1"), 65, f"error: rank 1:
 check("agreed in four", run("usage", "agree:3", ranks=4), 64, "error: rank 3: no such option --x", rank=3, code=64)
 check("without a launcher", run("data", "0", ranks=0), 65, f"error: {DATA}\n  hint: fix it\n", rank=0, size=1, code=65)
 check("a world of one under mpirun", run("data", "0", ranks=1), 65, f"error: {DATA}\n  hint: fix it\n", rank=0, code=65)
+cores = len(os.sched_getaffinity(0))
+check("ranks on one machine share its cores", run("threads", "-", launcher=["--bind-to", "none"], OMP_NUM_THREADS=None), 0,
+      f"threads {max(1, cores // 2)}\n", times=2)
+check("a launcher whose ranks are strangers", run("none", "-", ranks=0, SLURM_STEP_NUM_TASKS="2"), 64,
+      "error: the launcher started 2 processes, but each is alone in its MPI world\n  hint: under Slurm: srun --mpi=pmix")

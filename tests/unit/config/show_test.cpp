@@ -73,13 +73,15 @@ CATCH_TEST_CASE("explain tells where each value comes from", "[show]") {
 CATCH_TEST_CASE("help lists every setting with default and range", "[show]") {
   const std::string text = config::help(sample::Run{});
   CATCH_CHECK(
-      text.starts_with("  output=runs/one                         run folder (not empty)\n"
-                       "\ndata: what to read\n"));
-  CATCH_CHECK(text.find("data.loader: reading ahead\n"
-                        "  data.loader.prefetch_chunks=2           chunks decoded ahead (at least "
-                        "1)\n") != std::string::npos);
-  CATCH_CHECK(text.find("train.resume=false                      go on from the newest checkpoint "
-                        "(true or false)\n") != std::string::npos);
+      text.starts_with("  output=runs/one  run folder (not empty)\n\ndata: what to read\n"));
+  CATCH_CHECK(
+      text.find("\ndata.loader: reading ahead\n"
+                "  data.loader.prefetch_chunks=2  chunks decoded ahead (at least 1)\n"
+                "  data.loader.threads=1          background threads (between 1 and 64)\n") !=
+      std::string::npos);
+  CATCH_CHECK(
+      text.find("  train.resume=false        go on from the newest checkpoint (true or false)\n") !=
+      std::string::npos);
 }
 
 CATCH_TEST_CASE("keys for completion", "[show]") {

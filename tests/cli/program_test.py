@@ -1,0 +1,142 @@
+"""program_test.py CELLMILL: the program's own words: overview, versions, settings, completion, and mistakes on the command line."""
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM = str(pathlib.Path(sys.argv.pop(1)).resolve())
+
+
+def run(*arguments, cwd=None):
+    done = subprocess.run([PROGRAM, *arguments], cwd=cwd, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Program(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def write(self, name, text):
+        (self.folder / name).write_text(text)
+
+    def refused(self, code, said, *arguments):
+        """Exit code, nothing on stdout, and `said` on stderr."""
+        found, out, err = run(*arguments, cwd=self.folder)
+        self.assertEqual((found, out), (code, ""), err)
+        self.assertIn(said, err)
+
+    def test_overview(self):
+        for arguments in ([], ["--help"]):
+            code, out, err = run(*arguments)
+            self.assertEqual((code, err), (0, ""))
+            self.assertIn("usage: cellmill COMMAND", out)
+            self.assertRegex(out, r"\n  train +\S")
+            self.assertRegex(out, r"\n  config +\S")
+
+    def test_version(self):
+        code, out, _ = run("--version")
+        self.assertEqual(code, 0)
+        self.assertRegex(out, r"^cellmill \d+\.\d+\.\d+\n$")
+
+    def test_every_command_has_help(self):
+        commands = re.findall(r"^  (\w+)", run()[1], re.MULTILINE)
+        self.assertGreater(len(commands), 3)
+        for command in commands:
+            code, out, err = run(command, "--help")
+            self.assertEqual((code, err), (0, ""), command)
+            self.assertTrue(out.startswith(f"usage: cellmill {command}"), out)
+
+    def test_unknown_command(self):
+        self.refused(64, "unknown command trian\n  hint: did you mean train?", "trian")
+
+    def test_unknown_option(self):
+        self.refused(
+            64, "cellmill config: unknown option --confg\n  hint: did you mean --config?", "config", "dump", "--confg", "a"
+        )
+
+    def test_unknown_action(self):
+        self.refused(64, "cellmill config: unknown action explian\n  hint: did you mean explain?", "config", "explian")
+
+    def test_missing_file(self):
+        self.refused(66, "none.yaml: cannot open: No such file or directory", "config", "dump", "--config", "none.yaml")
+
+    def test_unknown_key(self):
+        self.write("a.yaml", "train:\n  epohcs: 3\n")
+        said = "a.yaml:2:3: unknown key train.epohcs\n      epohcs: 3\n      ^\n  hint: did you mean train.epochs?"
+        self.refused(78, said, "config", "dump", "--config", "a.yaml")
+        self.refused(78, said, "train", "--config", "a.yaml")
+
+    def test_all_problems_at_once(self):
+        self.write("a.yaml", "train:\n  epochs: 0\n")
+        self.refused(
+            78,
+            "2 problems in the configuration\na.yaml:2:11: train.epochs: expected at least 1; found 0\n",
+            *("config", "dump", "--config", "a.yaml", "--set", "train.seed=x"),
+        )
+
+    def test_explain(self):
+        self.write("a.yaml", "train:\n  epochs: 3\n  seed: 1\n")
+        self.write("b.yaml", "train: {seed: 2}\n")
+        code, out, _ = run(
+            *("config", "explain", "--config", "a.yaml", "b.yaml", "--set", "train.global_batch=64"), cwd=self.folder
+        )
+        self.assertEqual(code, 0)
+        self.assertRegex(out, r"\ntrain\.epochs +3 +a\.yaml:2\n")
+        self.assertRegex(out, r"\ntrain\.seed +2 +b\.yaml:1\n")
+        self.assertRegex(out, r"\ntrain\.global_batch +64 +--set\n")
+        self.assertRegex(out, r"\ntrain\.max_steps +\S+ +default\n")
+
+    def test_dump_reads_back(self):
+        code, first, _ = run("config", "dump", "--set", "train.epochs=7")
+        self.assertEqual(code, 0)
+        self.assertIn("  epochs: 7  # ", first)
+        self.write("effective.yaml", first)
+        self.assertEqual(run("config", "dump", "--config", "effective.yaml", cwd=self.folder)[1], first)
+
+    def test_every_run_file_of_ours_is_accepted(self):
+        files = sorted(pathlib.Path(__file__).parents[2].glob("configs/*.yaml"))
+        self.assertTrue(files)
+        for file in files:
+            code, _, err = run("config", "dump", "--config", str(file))
+            self.assertEqual((code, err), (0, ""), file)
+
+    def test_help_of_settings(self):
+        self.assertRegex(run("config", "help")[1], r"\n  train\.epochs=\d+ +\S.*\(at least 1\)\n")
+
+    def test_bash_completion(self):
+        expected = {
+            "tra": "train",
+            "config ": "explain dump help",
+            "config --se": "--set",
+            "train --set train.epo": "train.epochs=",
+            "train --set train.schedule =": "constant cosine",
+            "train --set train.schedule = cos": "cosine",
+        }
+        script = """
+            cellmill() { "$program" "$@"; }
+            compopt() { :; }
+            source <(cellmill completion bash)
+            for line; do
+                IFS=' ' read -ra COMP_WORDS <<< "cellmill $line"
+                [[ $line == *' ' ]] && COMP_WORDS+=("")
+                COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+                _cellmill
+                echo "${COMPREPLY[*]}"
+            done
+        """
+        bash = ["bash", "-c", f"program='{PROGRAM}'\n{script}", "bash", *expected]
+        done = subprocess.run(bash, capture_output=True, text=True, timeout=60, check=True)
+        self.assertEqual(dict(zip(expected, done.stdout.splitlines())), expected)
+
+    def test_other_completions(self):
+        self.assertIn("bashcompinit", run("completion", "zsh")[1])
+        self.assertIn("complete -c cellmill -l set -x -a train.schedule=cosine\n", run("completion", "fish")[1])
+        self.refused(64, "unknown shell bsh\n  hint: did you mean bash?", "completion", "bsh")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,50 @@
+"""judge_golden.py PROGRAM ROOT: `cellmill golden` on the committed cases, on fresh ones of another seed, on damaged ones (it must see them),
+and on the full sets in ../shared/golden where they are."""
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+program, root = sys.argv[1], pathlib.Path(sys.argv[2])
+
+
+def golden(folder):
+    run = subprocess.run([program, "golden", str(folder)], capture_output=True, text=True, timeout=200)
+    last = run.stdout.strip().splitlines()[-1] if run.stdout.strip() else run.stderr
+    print(f"{folder}: {last} (exit {run.returncode})")
+    return run.returncode, last, run.stdout
+
+
+committed = root / "tests/golden/cases"
+assert golden(committed)[:2] == (0, "8 passed, 0 failed, 0 skipped")
+
+with tempfile.TemporaryDirectory() as scratch:
+    fresh = pathlib.Path(scratch) / "fresh"
+    seed = random.randrange(1000, 9999)
+    print("seed", seed)
+    subprocess.run([sys.executable, root / "tools/golden/cycle_golden.py", fresh, str(seed)], check=True, timeout=200)
+    assert golden(fresh)[:2] == (0, "8 passed, 0 failed, 0 skipped")
+
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    for name in ("grad0/dec.assay.weight", "adam_v5/ffn.cell_type.w1", "out/Xsts", "loss/int", "param5/base.weight"):
+        wrong = pathlib.Path(scratch) / "wrong"
+        shutil.rmtree(wrong, ignore_errors=True)
+        wrong.mkdir()
+        with safe_open(committed / "basic.f64.safetensors", "pt") as f:
+            tensors, metadata = {k: f.get_tensor(k) for k in f.keys()}, f.metadata()
+        tensors[name].view(-1)[-1] += 1e-6
+        save_file(tensors, wrong / "basic.f64.safetensors", metadata=metadata)
+        code, last, text = golden(wrong)
+        assert code == 1 and last == "0 passed, 1 failed, 0 skipped" and name.split("/")[0] in text, text
+
+for folder in ("cycle", "cycle_original"):
+    shared = root.parent / "shared/golden" / folder
+    if shared.is_dir():
+        code, last, _ = golden(shared)
+        assert code == 0 and ", 0 failed" in last, last
+    else:
+        print(f"{shared} is not there: not run")
