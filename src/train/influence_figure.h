@@ -1,5 +1,6 @@
 #pragma once
-// The figure of head influences: one bar a head (mean L2 norm), a whisker from the smallest to the largest, names and means as text.
+// The figure of head influences: one bar a head (mean L2 norm), a whisker from the smallest to the
+// largest, names and means as text.
 #include <vector>
 
 #include "io/events.h"

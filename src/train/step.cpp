@@ -101,7 +101,7 @@ StepResult Stepper::gradients(const models::Losses& losses, Votes votes) {
   times_.synchronise += watch.lap();
 
   StepResult result;
-  result.votes = {static_cast<int>(values[-2].item<double>()), values[-1].item<double>() > 0};
+  result.votes = {values[-2].item<double>() > 0, values[-1].item<double>() > 0};
   for (std::size_t k = 0; k < losses.terms.size(); ++k) {
     const auto& term = losses.terms[k];
     const double value = values[static_cast<std::int64_t>(k)].item<double>();

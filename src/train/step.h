@@ -23,7 +23,7 @@ struct StepTimes {
 /// What a rank wants besides the step; rides on the reduction of the losses, so that all ranks do
 /// it after the same step.
 struct Votes {
-  int stop = 0;  ///< number of a signal
+  bool stop = false;  ///< a signal came
   bool save = false;
 };
 
@@ -31,7 +31,7 @@ struct StepResult {
   std::map<std::string, double>
       losses;  ///< of the global batch, by term, unweighted; and each group's weighted total
   std::map<std::string, double> norms;  ///< of each group's gradient, before clipping
-  Votes votes;                           ///< what any rank wanted
+  Votes votes;                          ///< what any rank wanted
 };
 
 class Stepper {

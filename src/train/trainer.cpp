@@ -72,7 +72,7 @@ class Trainer {
   std::optional<Progress> progress_;
   TrainingState state_;
   std::int64_t total_steps_ = 0;
-  int stop_ = 0;
+  bool stop_ = false;
   bool save_asked_ = false;
   Stopwatch since_save_, since_record_;
   double cells_trained_ = 0, seconds_trained_ = 0;  // since the last point, by this process
@@ -188,25 +188,26 @@ Exit Trainer::run() {
   }
   since_record_.lap();
   settle();  // what a stopped run left
-  while (!finished() && stop_ == 0) {
+  while (!finished() && !stop_) {
     comm::set_phase("step " + std::to_string(state_.steps));
     step(*training_->next());
-    if (stop_ == 0) settle();
+    if (!stop_) settle();
   }
-  if (stop_ != 0) {
+  if (stop_) {
     save();
     log::info("stopped by a signal: saved at step {}, asking to be started again", state_.steps);
   }
-  if (recorder_) recorder_->close(stop_ == 0);
+  if (recorder_) recorder_->close(!stop_);
   if (progress_) progress_->finish();
-  return stop_ != 0 ? Exit::kRequeue : Exit::kDone;
+  return stop_ ? Exit::kRequeue : Exit::kDone;
 }
 
 void Trainer::step(const data::Batch& batch) {
   const bool wants_save = world_.rank == 0 && o_.checkpoint.every_minutes > 0 &&
                           since_save_.seconds() > 60 * o_.checkpoint.every_minutes;
   const auto factor = schedule_factor(o_.train, state_.steps, total_steps_);
-  const auto result = stepper_->step(feed_->move(batch), factor, {stop_requested(), wants_save});
+  const auto result =
+      stepper_->step(feed_->move(batch), factor, {stop_requested() != 0, wants_save});
   stop_ = result.votes.stop;
   save_asked_ = result.votes.save;
   ++state_.steps;
