@@ -42,7 +42,7 @@ _LINES = {
 
 
 def metadata(study, labels):
-    """One row a cell from the wheel's labels: Li's `_B1`, `_B2` are batches, Pollen's `Hi_` a prefix, 2338 and 2339 ATCC numbers."""
+    """One row a cell from the wheel's labels: Li's _B1, _B2 are batches, Pollen's Hi_ a prefix, 2338 and 2339 ATCC numbers."""
     rows = []
     for label in labels:
         cell_type, batch = label, None

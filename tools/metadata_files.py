@@ -10,7 +10,7 @@ import xxhash
 import pickled_frames
 from failing import DATA, NO_INPUT, Failure
 
-SUFFIXES = (".pkl", ".csv", ".csv.gz", ".tsv", ".parquet", ".h5ad")
+SUFFIXES = (".pkl", ".pickle", ".csv", ".csv.gz", ".tsv", ".parquet", ".h5ad")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +36,10 @@ def find(folder, pattern):
     by_number = {}
     for path in paths:
         digits = re.findall(r"\d+", _stem(path))
-        if not digits and len(paths) > 1:
+        if len(paths) > 1 and not (digits and len(digits[-1]) <= 18):  # int64
             raise Failure(DATA, "no number in the name to pair it with its expression file", file=path,
                           expected="a name such as human_metadata_1.pkl")
-        number = int(digits[-1]) if digits else 0
+        number = int(digits[-1][-18:]) if digits else 0
         if number in by_number:
             raise Failure(DATA, f"two files have the number {number}", file=path, found=by_number[number].name,
                           hint="narrow --pattern to one set of files")
@@ -53,9 +53,8 @@ def _stem(path):
 
 def read(path):
     """All columns of one file, rows in the order of the file. Failure (65) naming the file for what cannot be read."""
-    readers = {".pkl": pickled_frames.read, ".csv": _csv, ".gz": _csv, ".tsv": _csv, ".parquet": _parquet, ".h5ad": _h5ad}
-    reader = readers.get(path.suffix)
-    if reader is None:
+    reader = _READERS.get(path.suffix)
+    if reader is None or not path.name.endswith(SUFFIXES):
         raise Failure(DATA, "not a kind of metadata file", file=path, expected="one of " + " ".join(SUFFIXES))
     frame = reader(path)
     frame.columns = [str(name) for name in frame.columns]
@@ -91,6 +90,10 @@ def _h5ad(path):
             return anndata.io.read_elem(file["obs"]).reset_index(drop=True)
     except OSError as error:
         raise Failure(DATA, f"not an HDF5 file ({error})", file=path) from None
+
+
+_READERS = {".pkl": pickled_frames.read, ".pickle": pickled_frames.read, ".csv": _csv, ".gz": _csv, ".tsv": _csv,
+            ".parquet": _parquet, ".h5ad": _h5ad}
 
 
 def digest(path):

@@ -188,19 +188,25 @@ def _masked(node):
     return kinds[data.dtype.kind](data.copy(), mask.copy())
 
 
+_ARROW_OFFSETS = {"string": "<i4", "utf8": "<i4", "large_string": "<i8", "large_utf8": "<i8"}
+
+
 def _arrow_strings(node):
     """Arrow's layout: optional bits of validity, offsets [rows + 1], the text of all rows."""
     kept = node.state.get("_pa_array", node.state.get("_data"))
     ((kind, rows, _, first, buffers, _, _),) = _node(kept, "arrow_array").arguments
-    offset_type = {"string": "<i4", "utf8": "<i4", "large_string": "<i8", "large_utf8": "<i8"}[_node(kind, "arrow_type").arguments[0]]
-    validity, offsets, text = (part if part is None else bytes(_bytes(_node(part, "arrow_buffer").arguments[0])) for part in buffers)
+    offset_type = _ARROW_OFFSETS[_node(kind, "arrow_type").arguments[0]]
+    validity, offsets, text = (part and bytes(_bytes(_node(part, "arrow_buffer").arguments[0])) for part in buffers)
     if rows == 0:
         return np.empty(0, dtype=object)
     bounds = np.frombuffer(offsets, offset_type)[first : first + rows + 1].tolist()
     text = text or b""
     if len(bounds) != rows + 1 or bounds != sorted(bounds) or bounds[0] < 0 or bounds[-1] > len(text):
         raise _Malformed("string offsets that do not rise or leave the text")
-    valid = np.ones(rows, bool) if validity is None else np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")[first : first + rows]
+    valid = np.ones(first + rows, bool)
+    if validity is not None:
+        valid = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")
+    valid = valid[first : first + rows]
     strings = np.empty(rows, dtype=object)
     strings[:] = [text[low:high].decode() if ok else None for low, high, ok in zip(bounds[:-1], bounds[1:], valid, strict=True)]
     return strings

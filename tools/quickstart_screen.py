@@ -1,11 +1,13 @@
-"""The closing screen of tools/quickstart, from a run's metrics.jsonl: {"step", "epoch", "split": train|epoch|validation, name: value, ...}."""
+"""The closing screen of tools/quickstart, from a run's metrics.jsonl.
+
+Each line of it is {"step": 40, "epoch": 2, "split": "train" | "epoch" | "validation", name: value, ...}.
+"""
 
 import json
 import pathlib
 import statistics
 import sys
-
-_PLACE = ("step", "epoch", "split")
+ASK = "--input example/data/human_counts_1.npz --metadata example/data/preproc"
 
 
 def main(run, answer):
@@ -20,26 +22,29 @@ def screen(run, answer, points):
     rates = [point["cells_per_second"] for point in of["train"] if "cells_per_second" in point]
     if rates:
         lines.append(f"speed        {statistics.median(rates):,.0f} cells/s (median of {len(rates)} measurements)")
-    lines += changes("losses", of["epoch"] or of["train"], lambda name: name.startswith("loss/"))
-    lines += changes("validation", of["validation"], lambda name: name not in _PLACE and not name.endswith("_seconds"))
+    lines += changes("losses", of["epoch"] or of["train"], lambda name: name.startswith("loss/") and name.count("/") == 1)
+    lines += changes("validation", of["validation"], lambda name: name.count("/") == 1)
     checkpoints = sorted((run / "checkpoints").glob("step-*"))
     events = sorted(run.glob("events.out.tfevents.*"))
     lines += ["", f"checkpoints  {run}/checkpoints: {', '.join(path.name for path in checkpoints) or 'none'}",
-              f"event files  {', '.join(map(str, events)) or 'none'}", f"answer       {answer}", "", "next:",
-              f"  .venv/bin/tensorboard --logdir {run.parent}                 # the curves",
-              f"  build/release/cellmill inspect {run}             # what the model knows",
-              f"  build/release/cellmill contributions --checkpoint {run} --input example/data/human_counts_1.npz "
-              "--metadata example/data/preproc --output runs/contributions.csv", ""]
+              f"event files  {', '.join(map(str, events)) or 'none'}", f"answer       {answer}", "", "next:"]
+    commands = {f".venv/bin/tensorboard --logdir {run.parent}": "the curves",
+                f"build/release/cellmill inspect {run}": "what the model knows",
+                f"build/release/cellmill contributions --checkpoint {run} {ASK} --output runs/contributions.csv":
+                "what each field adds to each cell"}
+    lines += [f"  {command}\n      {what}" for command, what in commands.items()]
     return "\n".join(lines)
 
 
 def changes(title, points, wanted):
-    """One line a figure, its first value and its last."""
+    """One line a figure, its first value and its last; the parts of a loss (loss/target/assay) are left to the curves."""
     if not points:
         return []
     names = [name for name in points[-1] if wanted(name) and isinstance(points[-1][name], (int, float))]
     lines = ["", f"{title:12} {'first':>10} {'last':>10}   (epochs {points[0]['epoch']} and {points[-1]['epoch']})"]
-    return lines + [f"  {name:28} {points[0].get(name, float('nan')):>10.4g} -> {points[-1][name]:<10.4g}" for name in sorted(names)]
+    for name in sorted(names):
+        lines.append(f"  {name:28} {points[0].get(name, float('nan')):>10.4g} -> {points[-1][name]:<10.4g}")
+    return lines
 
 
 if __name__ == "__main__":

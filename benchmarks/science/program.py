@@ -53,9 +53,9 @@ def write_inputs(cells, rows, path):
         os.replace(path + ".part", path)
 
 
-def train(program, config, settings, run, log):
+def train(program, configs, settings, run, log):
     shutil.rmtree(run, ignore_errors=True)
-    command = [program, "train", "--config", config]
+    command = [program, "train", "--config", *configs]
     for key, value in settings.items():
         command += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
     call(command, log)

@@ -85,6 +85,10 @@ std::string fish_completion(const std::vector<Command>& commands,
     for (const std::string& choice : key.choices)
       text += fmt::format("complete -c cellmill -l set -x -a {}={}\n", key.key, choice);
   }
+  text +=
+      "complete -c cellmill -n 'string match -q -- \"-*\" (commandline -ct)' -f -a \"(cellmill "
+      "(commandline -opc)[2] --help 2>/dev/null | string match -r -- '^ +--[a-z-]+' | string "
+      "trim)\"\n";
   return text +
          "complete -c cellmill -n '__fish_seen_subcommand_from config' -f -a 'explain dump help'\n"
          "complete -c cellmill -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n";

@@ -48,7 +48,7 @@ int fail(const World& world, Launch& launch, std::exception_ptr error) {
   const Failure failure = describe_here(world, error);
   const int code = static_cast<int>(failure.code);
   // The patience is the price of one message instead of one a rank where all fail alike.
-  const double patience = thrown_by_agree(error) ? 10 : 1;
+  const double patience = thrown_by_agree(error) ? 10 : 2;
   if (world.size > 1 && (failure.code == Exit::kPeerLost || !launch.all_failed(patience))) {
     report(failure);
     launch.abort(code);

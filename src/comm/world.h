@@ -3,7 +3,7 @@
 // (MPI_Comm_split_type), never from the environment of Slurm. Without a launcher no MPI function is
 // called. An error that leaves `body` on one rank is printed with rank, host and phase, written to
 // failure.json, and ends all ranks (MPI_Abort) with its exit code; one that leaves it on all ranks
-// within a second, or through `agree`, is printed once and all ranks end in order with its code.
+// within two seconds, or through `agree`, is printed once and all ranks end in order with its code.
 #include <functional>
 #include <memory>
 #include <string>

@@ -32,7 +32,7 @@ c10::Device choose_device(comm::World& world, const std::string& wanted) {
   const bool there = at::globalContext().hasCUDA();
   if (wanted == "cpu" || (wanted == "auto" && !there)) return c10::kCPU;
   comm::use_cuda(world);
-  return {c10::kCUDA, static_cast<c10::DeviceIndex>(world.local_rank)};
+  return world.device;
 }
 
 class Trainer {

@@ -25,7 +25,7 @@ value = lambda key: arguments[arguments.index(key) + 1]
 if verb == "train":
     print("settings", arguments)
     if "fail=yes" in arguments: sys.exit("no such setting: fail")
-    os.makedirs(next(a[7:] for a in arguments if a.startswith("output=")))
+    os.makedirs(next(a[14:] for a in arguments if a.startswith("output.folder=")))
 else:
     shutil.copy(value("--input"), value("--output"))
     with h5py.File(value("--output"), "r+") as file:
@@ -39,7 +39,7 @@ def chunks(tmp_path_factory):
     folder, random = tmp_path_factory.mktemp("kang"), np.random.RandomState(0)
     labels = [(t, c) for t in ["B", "CD14 Mono", "NK", "T"] for c in ["CTRL", "STIM"]] * 100 + [("Eryth", "CTRL")] * 5
     obs = pd.DataFrame(labels, columns=["cell_type_author", "condition"])
-    level = {t: random.gamma(1.0, 2.0, GENES) for t in set(obs.cell_type_author)}
+    level = {t: random.gamma(1.0, 2.0, GENES) for t in sorted(set(obs.cell_type_author))}
     mean = np.stack([level[t] * np.where((np.arange(GENES) < 30) & (c == "STIM"), 4, 1) for t, c in labels])
     sp.save_npz(folder / "chunk_000.npz", sp.csr_matrix(random.poisson(mean).astype("f4")))
     obs.to_pickle(folder / "chunk_000.pkl")
@@ -52,10 +52,11 @@ def kang(chunks, tmp_path):
     program = tmp_path / "cellmill"
     program.write_text(STAND_IN.format(python=sys.executable))
     program.chmod(0o755)
-    (tmp_path / "c.yaml").write_text("model: {}\n")
+    for name in ["cae_default.yaml", "cae_matched.yaml"]:
+        (tmp_path / name).write_text("model: {}\n")
 
     def run(*arguments, data=chunks):
-        command = [sys.executable, SCIENCE / "kang", "--data", data, "--program", program, "--config", tmp_path / "c.yaml",
+        command = [sys.executable, SCIENCE / "kang", "--data", data, "--program", program, "--configs", tmp_path,
                    "--out", tmp_path / "out", *arguments]
         return subprocess.run([str(a) for a in command], capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
@@ -80,7 +81,7 @@ def test_measures_know_perfect_and_useless_answers(chunks):
     assert set(perfect) == {"all", "type", "held"}
     for group in perfect:
         assert perfect[group]["err"] == pytest.approx(0, abs=1e-9) and perfect[group]["cor"] == pytest.approx(1)
-        assert abs(perfect[group]["E"]) < 0.1
+        assert abs(perfect[group]["E"]) < 0.15
         assert useless[group]["err"] == pytest.approx(1) and useless[group]["E"] == pytest.approx(1) and useless[group]["cor"] == 0
     assert judge.score(lambda rows: None) == {}
 
@@ -103,14 +104,14 @@ def test_a_rerun_does_only_what_is_missing(kang, tmp_path):
     results, baseline_lines = tmp_path / "out" / "results.jsonl", 8
     first = kang("--splits", "0", "--seeds", "0")
     assert first.returncode == 1, first.stderr  # the stand-in misses the bars
-    assert "| as configured | direct | all | err | ≤ 0.08 |" in first.stdout and "MISS" in first.stdout
+    assert "| with matching | direct | all | err | ≤ 0.08 |" in first.stdout and "MISS" in first.stdout
     assert len(results.read_text().splitlines()) == baseline_lines + 2 * 2  # variants, read-outs
-    again = kang("--splits", "0", "--seeds", "0,1", "--variants", "as configured")
-    assert again.stderr == "training: as configured, split 0, seed 1\n"
+    again = kang("--splits", "0", "--seeds", "0,1", "--variants", "with matching")
+    assert again.stderr == "training: with matching, split 0, seed 1\n"
     assert len(results.read_text().splitlines()) == baseline_lines + 2 * 2 + 2
     assert (tmp_path / "out" / "table.md").read_text() in again.stdout
-    other = kang("--set", "epochs=3", "--splits", "0", "--seeds", "0", "--variants", "as configured")
-    assert other.stderr == "training: as configured, split 0, seed 0\n"
+    other = kang("--set", "epochs=3", "--splits", "0", "--seeds", "0", "--variants", "with matching")
+    assert other.stderr == "training: with matching, split 0, seed 0\n"
 
 
 def test_a_failing_program_is_reported_with_its_last_lines(kang):

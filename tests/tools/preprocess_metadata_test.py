@@ -178,7 +178,7 @@ def test_wrong_arguments(folder, tool, arguments, code, said):
     ("human_metadata_3.csv", b"", "human_metadata_3.csv: not a table with one header line"),
     ("human_metadata_3.parquet", b"PAR1", "human_metadata_3.parquet: not a Parquet file"),
     ("human_metadata_3.h5ad", b"HDF", "human_metadata_3.h5ad: not an HDF5 file"),
-    ("human_metadata_3.txt", b"x", "human_metadata_3.txt: not a kind of metadata file; expected one of .pkl .csv"),
+    ("human_metadata_3.txt", b"x", "human_metadata_3.txt: not a kind of metadata file; expected one of .pkl .pickle .csv"),
     ("human_metadata_3.pkl", pickle.dumps(print), "human_metadata_3.pkl: global builtins.print at byte"),
     ("human_metadata_3.pkl", pickle.dumps([1]), "human_metadata_3.pkl: not a DataFrame as pandas 1.5 to 3 pickle it"),
     ("human_metadata_03.pkl", b"", "two files have the number 3; found human_metadata_03.pkl\n  hint: narrow --pattern"),

@@ -36,6 +36,7 @@ std::string shape(std::string text) {
 // What `talk` writes to a standard stream.
 std::string caught(int stream, const std::function<void()>& talk) {
   const fs::path path = temporary("_stream");
+  std::fflush(nullptr);
   const int saved = dup(stream);
   std::FILE* file = std::fopen(path.c_str(), "w");
   dup2(fileno(file), stream);

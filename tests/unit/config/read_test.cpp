@@ -63,7 +63,7 @@ CATCH_TEST_CASE("later layers win, and every origin is known", "[read]") {
   CATCH_CHECK(origins.at("output") == "default");
 }
 
-CATCH_TEST_CASE("--set takes YAML, and texts as they stand", "[read]") {
+CATCH_TEST_CASE("a setting of --set is YAML, or a text as it stands", "[read]") {
   CATCH_CHECK(read("", {"data.path=*.npz: #1"}).data.path == "*.npz: #1");
   CATCH_CHECK(read("", {"data.path=\"a b\""}).data.path == "a b");
   CATCH_CHECK(read("data: {path: x}", {"data.path="}).data.path.empty());

@@ -1,0 +1,189 @@
+// Where the time of a training step goes: cells/s, and milliseconds for data, forward, backward,
+// synchronise, optimise. Runs alone or under mpirun. Cells come from the synthetic source and stay
+// in memory after the first pass, so that making them is not measured; drawing a shuffled batch
+// from them is ("data"). The spread is over steps; times are rank 0's, which waits for the others
+// in "synchronise".
+#include "train/step.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <memory>
+
+#include "base/log.h"
+#include "base/stopwatch.h"
+#include "comm/world.h"
+#include "config/command_line.h"
+#include "data/device_feed.h"
+#include "data/loader.h"
+#include "io/json.h"
+#include "models/model_table.h"
+
+namespace {
+
+using namespace cellmill;
+
+struct Size {
+  std::int64_t genes, latent, classifier;
+  std::vector<std::int64_t> categories;
+  double density;
+};
+
+const std::map<std::string, Size> kSizes = {
+    {"small", {2000, 64, 128, {5, 20, 3}, 0.1}},
+    {"real", {20000, 128, 256, {20, 300, 3, 60}, 0.067}},
+};
+
+struct Options {
+  std::string size = "small", device = "cpu", precision = "float32";
+  std::int64_t batch = 512, cells = 4096, warm_up = 5, steps = 20;
+};
+
+/// Seconds a step, by part; "step" is the whole.
+using Samples = std::map<std::string, std::vector<double>>;
+
+std::unique_ptr<data::ChunkSource> open_cells(const Options& o, const Size& size) {
+  data::SourceOptions source;
+  source.format = "synthetic";
+  source.synthetic_cells = o.cells;
+  source.synthetic_genes = size.genes;
+  source.synthetic_categories = size.categories;
+  source.synthetic_density = size.density;
+  source.chunk_cells = 512;
+  return data::open_source(source);
+}
+
+std::unique_ptr<models::Model> open_model(const Size& size, const data::ChunkSource& source) {
+  models::ModelOptions model;
+  model.cycle_autoencoder.latent = size.latent;
+  model.cycle_autoencoder.classifier_hidden = {size.classifier};
+  return models::make_model(model, source.vocabulary(), 0, at::kFloat);
+}
+
+data::Batch next_batch(data::Loader& loader) {
+  for (;;) {
+    if (auto batch = loader.next()) return std::move(*batch);
+  }
+}
+
+Samples measure(comm::World& world, const Options& o, const Size& size) {
+  if (o.device == "cuda") comm::use_cuda(world);
+  const auto device = o.device == "cuda"
+                          ? c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(world.local_rank))
+                          : c10::Device(c10::kCPU);
+  const auto source = open_cells(o, size);
+  const auto model = open_model(size, *source);
+  model->to(device);
+  data::DeviceFeed feed(device);
+  data::PlanOptions plan;
+  plan.global_batch = o.batch * world.size;
+  data::LoaderOptions loading;
+  loading.memory_mb = 8192;
+  data::Loader loader(*source, nullptr, plan, loading, {world.rank, world.size});
+  train::Stepper stepper(
+      *model, world.tensors(), 0,
+      o.precision == "bfloat16" ? train::Precision::kBfloat16 : train::Precision::kFloat32);
+  const auto first_pass = loader.plan().steps();
+  Samples samples;
+  for (std::int64_t k = -first_pass - o.warm_up; k < o.steps; ++k) {
+    const auto before = stepper.times();
+    Stopwatch watch;
+    const auto batch = feed.move(next_batch(loader));
+    const double data = watch.seconds();
+    if (k < -o.warm_up) continue;  // makes the cells
+    stepper.step(batch, 1.0, {});
+    if (k < 0) continue;
+    const auto& after = stepper.times();
+    samples["step"].push_back(watch.seconds());
+    samples["data"].push_back(data);
+    samples["forward"].push_back(after.forward - before.forward);
+    samples["backward"].push_back(after.backward - before.backward);
+    samples["synchronise"].push_back(after.synchronise - before.synchronise);
+    samples["optimise"].push_back(after.optimise - before.optimise);
+  }
+  return samples;
+}
+
+io::Json spread(std::vector<double> values, double scale) {
+  std::sort(values.begin(), values.end());
+  const auto n = values.size();
+  return {{"min", values.front() * scale},
+          {"median", (values[(n - 1) / 2] + values[n / 2]) / 2 * scale},
+          {"max", values.back() * scale}};
+}
+
+std::string commit() {
+  std::string text;
+  if (FILE* pipe = popen("git -C " SOURCE_FOLDER " describe --always --dirty 2>/dev/null", "r")) {
+    char line[64];
+    if (std::fgets(line, sizeof line, pipe)) text = line;
+    pclose(pipe);
+  }
+  return text.substr(0, text.find('\n'));
+}
+
+void report(const comm::World& world, const Options& o, const Samples& samples) {
+  if (world.rank != 0) return;
+  const double cells = static_cast<double>(o.batch * world.size);
+  std::vector<double> rates;
+  for (const double seconds : samples.at("step")) rates.push_back(cells / seconds);
+  io::Json line = {{"benchmark", "step"},
+                   {"commit", commit()},
+                   {"host", world.host},
+                   {"device", o.device},
+                   {"precision", o.precision},
+                   {"size", o.size},
+                   {"ranks", world.size},
+                   {"threads", at::get_num_threads()},
+                   {"batch_per_rank", o.batch},
+                   {"steps", o.steps},
+                   {"cells_per_second", spread(rates, 1)}};
+  std::string text = fmt::format("{:12} {:>10} {:>10} {:>10}\n", "", "min", "median", "max");
+  const auto row = [&](const std::string& name, const io::Json& values) {
+    text +=
+        fmt::format("{:12} {:>10.1f} {:>10.1f} {:>10.1f}\n", name, values.at("min").get<double>(),
+                    values.at("median").get<double>(), values.at("max").get<double>());
+  };
+  row("cells/s", line.at("cells_per_second"));
+  for (const char* part : {"step", "data", "forward", "backward", "synchronise", "optimise"}) {
+    line["milliseconds"][part] = spread(samples.at(part), 1e3);
+    row(part + std::string(" ms"), line["milliseconds"][part]);
+  }
+  log::say(text + line.dump());
+}
+
+int run(comm::World& world, const std::vector<std::string>& arguments) {
+  Options o;
+  config::CommandLine line("bench_step", "Where the time of a training step goes.");
+  line.option("size", &o.size, "small or real", config::Need::kOptional,
+              config::one_of({"small", "real"}));
+  line.option("batch", &o.batch, "cells a step and rank", config::Need::kOptional,
+              config::at_least(1));
+  line.option("cells", &o.cells, "synthetic cells", config::Need::kOptional, config::at_least(1));
+  line.option("warm-up", &o.warm_up, "steps not counted", config::Need::kOptional,
+              config::at_least(0));
+  line.option("steps", &o.steps, "steps counted", config::Need::kOptional, config::at_least(1));
+  line.option("device", &o.device, "cpu or cuda", config::Need::kOptional,
+              config::one_of({"cpu", "cuda"}));
+  line.option("precision", &o.precision, "of matrix products", config::Need::kOptional,
+              config::one_of({"float32", "bfloat16"}));
+  if (!line.parse(arguments)) {
+    if (world.rank == 0) log::say(line.help());
+    return 0;
+  }
+  if (o.cells % (o.batch * world.size) != 0)
+    throw UsageError("--cells must be a multiple of the global batch, " +
+                     std::to_string(o.batch * world.size));
+  report(world, o, measure(world, o, kSizes.at(o.size)));
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return cellmill::comm::run_world(argc, argv, [&](cellmill::comm::World& world) {
+    return run(world, {argv + 1, argv + argc});
+  });
+}
