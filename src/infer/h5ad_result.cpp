@@ -1,6 +1,7 @@
 // AnnData's on-disk format: https://anndata.readthedocs.io/en/latest/fileformat-prose.html
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/error.h"
@@ -17,6 +18,12 @@ void encode(H5File& file, const std::string& object, const std::string& type,
             const std::string& version) {
   file.set_attribute(object, "encoding-type", type);
   file.set_attribute(object, "encoding-version", version);
+}
+
+// A slash in a name would be a group.
+std::string plain(std::string name) {
+  std::replace(name.begin(), name.end(), '/', '_');
+  return name;
 }
 
 void write_texts(H5File& file, const std::string& object, const std::vector<std::string>& texts) {
@@ -59,11 +66,11 @@ void write_frame(H5File& file, const std::string& group, const std::vector<std::
   encode(file, group, "dataframe", "0.2.0");
   file.set_attribute(group, "_index", std::string("_index"));
   std::vector<std::string> names;
-  for (const Column& column : columns) names.push_back(column.name);
+  for (const Column& column : columns) names.push_back(plain(column.name));
   file.set_attribute(group, "column-order", names);
   write_texts(file, group + "/_index", index);
   for (const Column& column : columns)
-    std::visit(WriteColumn{file, group + "/" + column.name}, column.values);
+    std::visit(WriteColumn{file, group + "/" + plain(column.name)}, column.values);
 }
 
 class H5adResult : public ResultFile {
@@ -94,12 +101,13 @@ class H5adResult : public ResultFile {
     write_frame(file_, "/obs", layout_.cells, annotations.obs);
     write_frame(file_, "/var", layout_.genes, annotations.var);
     for (const Embedding& e : annotations.obsm) {
+      const std::string name = plain(e.name);
       const at::Tensor dense = e.values.to(at::kFloat).contiguous();
-      file_.write<float>("/obsm/" + e.name,
+      file_.write<float>("/obsm/" + name,
                          {dense.const_data_ptr<float>(), static_cast<std::size_t>(dense.numel())},
                          {dense.size(0), dense.size(1)});
-      encode(file_, "/obsm/" + e.name, "array", "0.2.0");
-      write_texts(file_, "/uns/" + e.name + "_names", e.columns);
+      encode(file_, "/obsm/" + name, "array", "0.2.0");
+      write_texts(file_, "/uns/" + name + "_names", e.columns);
     }
     for (const auto& [name, text] : annotations.facts) {
       file_.write_string("/uns/" + name, text);
@@ -111,7 +119,7 @@ class H5adResult : public ResultFile {
 
  private:
   static std::string object(const std::string& matrix) {
-    return matrix == "X" ? "/X" : "/layers/" + matrix;
+    return matrix == "X" ? "/X" : "/layers/" + plain(matrix);
   }
   std::int64_t cells() const { return static_cast<std::int64_t>(layout_.cells.size()); }
   std::int64_t genes() const { return static_cast<std::int64_t>(layout_.genes.size()); }

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
 
@@ -131,7 +132,11 @@ std::optional<Cells> Input::next() {
 
 void Input::load_chunk(std::int64_t id) {
   first_cell_ = source_->index()[id].first_cell;
-  chunk_ = with_columns(source_->load(id), genes_.column, model_genes_);
+  const data::Chunk loaded = source_->load(id);
+  if (id == 0 && !options_.raw_counts && looks_like_counts(loaded))
+    log::warn("{}: the values look like counts, not like log1p of counts per 10,000: --raw-counts?",
+              options_.path);
+  chunk_ = with_columns(loaded, genes_.column, model_genes_);
   next_row_ = 0;
 }
 
@@ -188,6 +193,12 @@ std::vector<std::string> Input::label_notes() const {
                     names.size() > 10 ? ", ..." : ""));
   }
   return notes;
+}
+
+bool looks_like_counts(const data::Chunk& chunk) {
+  const auto whole = [](float x) { return x == std::floor(x); };
+  return std::all_of(chunk.values.begin(), chunk.values.end(), whole) &&
+         std::any_of(chunk.values.begin(), chunk.values.end(), [](float x) { return x > 9.3f; });
 }
 
 data::Chunk with_columns(const data::Chunk& chunk, const std::vector<std::int32_t>& column,

@@ -66,6 +66,9 @@ class Input {
   std::int64_t next_chunk_ = 0, next_row_ = 0, first_cell_ = 0;
 };
 
+/// Whole numbers only, one of them above log1p(10,000): no logarithm of counts per 10,000.
+bool looks_like_counts(const data::Chunk& chunk);
+
 /// Columns renamed and dropped by `column` (-1), rows sorted again.
 data::Chunk with_columns(const data::Chunk& chunk, const std::vector<std::int32_t>& column,
                          std::int64_t genes);

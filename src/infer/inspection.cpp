@@ -42,6 +42,12 @@ std::string one_line(const std::vector<std::string>& names, std::size_t most) {
                      names.size() - most);
 }
 
+// Figures that say how good the model is, not how the step went.
+bool is_result(const std::string& name) {
+  return !name.starts_with("gradient_norm/") && !name.ends_with("/min") &&
+         !name.ends_with("/max") && !name.ends_with("_seconds");
+}
+
 }  // namespace
 
 Inspection inspect(const fs::path& where, Verify verify) {
@@ -102,7 +108,8 @@ std::string text_of(const Inspection& i, Detail detail) {
   for (const auto& [split, figures] : i.figures) {
     line(split, fmt::format("at step {}", figures.step));
     for (const auto& [name, value] : figures.values)
-      text += fmt::format("  {:<40} {:.6g}\n", name, value);
+      if (detail == Detail::kNames || is_result(name))
+        text += fmt::format("  {:<40} {:.6g}\n", name, value);
   }
   for (const Verdict& verdict : i.verdicts)
     line("digests", verdict.problem.empty() ? fmt::format("{}: every digest holds",

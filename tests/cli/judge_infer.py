@@ -220,6 +220,16 @@ def judge_labels(place):
     assert "expected a column 'kynd' of categories" in said and "did you mean kind?" in said, said
 
 
+def judge_npz(place, reconstruction):
+    (place / "chunks").mkdir()
+    sp.save_npz(place / "chunks" / "mycells.npz", sp.csr_matrix(place.cells.X))
+    (place / "chunks" / "genes.txt").write_text("\n".join(place.cells.var_names) + "\n")
+    answer, _, said = place.ask("contributions", "npz.h5ad", "--logits", source="chunks/mycells.npz")
+    close(answer.layers["base"], reconstruction.layers["base"])
+    assert list(answer.obs_names[:2]) == ["cell0", "cell1"] and not answer.layers["cell_type"].any()
+    assert "no labels for the field 'cell_type': missing for all cells" in said, said
+
+
 def judge_inspect(place):
     said, _ = run("inspect", place / "run", "--verify")
     assert "field        cell_type, 3 categories: alpha, beta, delta" in said and "every digest holds" in said, said
@@ -271,6 +281,7 @@ def main():
         judge_genes(place, delta)
         judge_classify(place)
         judge_labels(place)
+        judge_npz(place, reconstruction)
         judge_inspect(place)
         judge_refusals(place)
     print("every answer is as it should be")

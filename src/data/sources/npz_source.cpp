@@ -46,6 +46,8 @@ std::map<std::int64_t, std::string> files_by_number(const SourceOptions& options
     for (const auto& entry : fs::directory_iterator(options.path))
       if (fnmatch(options.pattern.c_str(), entry.path().filename().c_str(), FNM_PERIOD) == 0)
         add(entry.path().string());
+  } else if (without_metadata(options)) {
+    files.emplace(0, options.path);  // nothing to pair it with
   } else {
     add(options.path);
   }

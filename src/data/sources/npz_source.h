@@ -16,7 +16,8 @@ namespace cellmill::data {
 class NpzSource : public ChunkSource {
  public:
   /// Uses path, pattern, metadata ("none": no labels), fields, genes, raw_counts. Throws DataError
-  /// for files without a number, of the same number, without codes, of another number of rows or
+  /// for files without a number (one file
+  /// without labels needs none), of the same number, without codes, of another number of rows or
   /// columns than their codes and genes.
   explicit NpzSource(const SourceOptions& options);
   const std::vector<ChunkInfo>& index() const override { return index_; }

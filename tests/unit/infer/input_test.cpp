@@ -88,6 +88,16 @@ CATCH_TEST_CASE("a column that is not there and a field that is not the model's 
                    Contains("--column kind is not FIELD=COLUMN"));
 }
 
+CATCH_TEST_CASE("counts are told from logarithms") {
+  data::Chunk chunk;
+  chunk.values = {1, 2, 14};
+  CATCH_CHECK(looks_like_counts(chunk));
+  chunk.values = {1, 2, 9};
+  CATCH_CHECK(!looks_like_counts(chunk));
+  chunk.values = {1, 2.5f, 14};
+  CATCH_CHECK(!looks_like_counts(chunk));
+}
+
 CATCH_TEST_CASE("columns are renamed, dropped and sorted again") {
   data::Chunk chunk;
   chunk.rows = 2;

@@ -60,6 +60,19 @@ CATCH_TEST_CASE("an h5ad answer holds what anndata's encoding asks for") {
   CATCH_CHECK(file.read_string("/uns/origin") == "a test");
 }
 
+CATCH_TEST_CASE("a slash in a name makes no group") {
+  Scratch scratch;
+  const auto file = make_result_file(scratch / "a.h5ad", {{"c0"}, {"G1"}, {"a/b"}});
+  file->append("a/b", at::ones({1, 1}));
+  Annotations annotations;
+  annotations.obs = {{"x/y", std::vector<float>{1}}};
+  file->finish(annotations);
+  const io::H5File written = io::H5File::open(scratch / "a.h5ad");
+  CATCH_CHECK(written.read<float>("/layers/a_b") == std::vector<float>{1});
+  CATCH_CHECK(written.strings_attribute("/obs", "column-order") == std::vector<std::string>{"x_y"});
+  CATCH_CHECK(written.exists("/obs/x_y"));
+}
+
 CATCH_TEST_CASE("a csv answer has cells down and genes across, and the cells beside it") {
   Scratch scratch;
   write(scratch / "a.csv", {"X", "base"});
