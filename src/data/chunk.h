@@ -37,6 +37,16 @@ struct Chunk {
   std::vector<float> values = {};
   std::vector<std::int32_t> labels = {};  ///< [rows, fields], row-major, kMissing where unknown
 
+  /// No rows; the arrays keep their memory, and indices and values even their length, until `trim`.
+  void clear() {
+    rows = 0;
+    indptr.assign(1, 0);
+    labels.clear();
+  }
+  void trim() {
+    indices.resize(static_cast<std::size_t>(indptr.back()));
+    values.resize(indices.size());
+  }
   std::int64_t bytes() const {
     return static_cast<std::int64_t>(indptr.size() * 8 + indices.size() * 4 + values.size() * 4 +
                                      labels.size() * 4);

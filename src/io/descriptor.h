@@ -14,7 +14,7 @@ namespace cellmill::io {
 
 class Descriptor {
  public:
-  enum class Mode { kRead, kCreateNew, kAppend };
+  enum class Mode { kRead, kCreateNew, kAppend, kUpdate };  ///< kUpdate: to write into a file
   Descriptor() = default;
   Descriptor(const std::filesystem::path& path, Mode mode);
   Descriptor(Descriptor&& other) noexcept;
@@ -26,6 +26,9 @@ class Descriptor {
   /// Bytes read at `offset`: less than asked only at the end of the file.
   std::size_t read_at(void* data, std::size_t bytes, std::uint64_t offset) const;
   void write(const void* data, std::size_t bytes);
+  void write_at(const void* data, std::size_t bytes, std::uint64_t offset);
+  /// False if another process holds the lock; it is held until the file is closed.
+  bool try_lock();
   void sync();
   void close();  ///< reports errors, the destructor is silent
 
