@@ -1,5 +1,6 @@
 #include "base/background.h"
 
+#include <chrono>
 #include <utility>
 
 namespace cellmill {
@@ -16,15 +17,17 @@ Background::~Background() {
 
 void Background::run(std::function<void()> piece) {
   std::unique_lock lock(mutex_);
-  if (pieces_.size() >= capacity_) changed_.wait(lock, [&] { return pieces_.size() < capacity_; });
+  if (pieces_.size() >= capacity_) {
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return pieces_.size() < capacity_; });
+  }
   rethrow();
   pieces_.push_back(std::move(piece));
-  // Waking the thread is a system call: only when it sleeps.
-  if (pieces_.size() == 1) changed_.notify_all();
 }
 
 void Background::wait() {
   std::unique_lock lock(mutex_);
+  changed_.notify_all();
   changed_.wait(lock, [&] { return pieces_.empty(); });
   rethrow();
 }
@@ -36,8 +39,11 @@ void Background::rethrow() {
 void Background::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [&] { return ending_ || !pieces_.empty(); });
-    if (pieces_.empty()) return;
+    if (pieces_.empty()) {
+      if (ending_) return;
+      changed_.wait_for(lock, std::chrono::milliseconds(20));
+      continue;
+    }
     auto& piece = pieces_.front();  // a deque's first element stays where it is
     lock.unlock();
     std::exception_ptr error;
