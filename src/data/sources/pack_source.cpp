@@ -57,13 +57,20 @@ void PackSource::cut_into_chunks(std::int64_t chunk_cells) {
   }
 }
 
-Chunk PackSource::load(std::int64_t id) const {
-  const ChunkInfo& info = index_.at(id);
-  const Run& run = runs_[id];
-  Chunk chunk{.id = id, .genes = static_cast<std::int64_t>(vocabulary_.genes.size())};
-  store_.shards[run.shard].read(run.begin, run.begin + info.rows, digests_, labels_, chunk);
-  if (raw_counts_) expression_.prepare(chunk, store_.shards[run.shard].path().string(), run.begin);
-  return chunk;
+std::int64_t PackSource::append(const ChunkInfo& chunk, std::int64_t begin, std::int64_t end,
+                                Chunk& rows) const {
+  const Run& run = runs_[chunk.id];
+  const PackFile& shard = store_.shards[run.shard];
+  const std::int64_t held = rows.rows;
+  const std::int64_t bytes =
+      shard.append(run.begin + begin, run.begin + end, digests_, labels_, rows);
+  if (raw_counts_) expression_.prepare(rows, shard.path().string(), run.begin + begin, held);
+  return bytes;
+}
+
+void PackSource::expect(std::int64_t chunk, std::int64_t begin, std::int64_t end) const {
+  const Run& run = runs_.at(chunk);
+  store_.shards[run.shard].expect(run.begin + begin, run.begin + end);
 }
 
 }  // namespace cellmill::data

@@ -18,7 +18,13 @@ class PackSource : public ChunkSource {
   explicit PackSource(const SourceOptions& options);
   const std::vector<ChunkInfo>& index() const override { return index_; }
   const Vocabulary& vocabulary() const override { return vocabulary_; }
-  Chunk load(std::int64_t id) const override;
+  bool reads_rows() const override { return true; }
+  std::int64_t entries() const override { return store_.entries(); }
+  void expect(std::int64_t chunk, std::int64_t begin, std::int64_t end) const override;
+
+ protected:
+  std::int64_t append(const ChunkInfo& chunk, std::int64_t begin, std::int64_t end,
+                      Chunk& rows) const override;
 
  private:
   struct Run {

@@ -147,8 +147,8 @@ void BlockView::decode_row(std::int64_t row, Chunk& chunk) const {
     }
   }
   if (wrong == nullptr) {
-    chunk.indices.resize(std::max(chunk.indices.size(), at + coded.entries));
-    chunk.values.resize(std::max(chunk.values.size(), at + coded.entries));
+    chunk.indices.resize(at + coded.entries);
+    chunk.values.resize(at + coded.entries);
     wrong = io::decode_row(coded, chunk.genes, chunk.indices.data() + at, chunk.values.data() + at);
   }
   if (wrong != nullptr) damaged_row(row, std::string("is no row: ") + wrong);

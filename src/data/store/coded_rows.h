@@ -75,9 +75,9 @@ class BlockView {
   std::int64_t number(std::int64_t row) const;
   std::int32_t label(std::int64_t row, std::size_t field) const;
   std::span<const std::uint8_t> row(std::int64_t row) const;
-  /// Appends rows [begin, end) to `chunk`, whose indptr says what it holds; its arrays may be
-  /// longer. Throws DataError with file, block and row for what is no row of `chunk.genes` columns,
-  /// has a value that is negative or not finite, or a label without category.
+  /// Appends rows [begin, end) to `chunk`, whose `genes` are set and whose indptr begins with 0.
+  /// Throws DataError with file, block and row for what is no row of `chunk.genes` columns, has a
+  /// value that is negative or not finite, or a label without category.
   void decode(std::int64_t begin, std::int64_t end, std::span<const LabelColumn> labels,
               Chunk& chunk) const;
 

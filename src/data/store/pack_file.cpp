@@ -171,10 +171,17 @@ BlockView PackFile::view(std::int64_t first, std::int64_t block,
   return view;
 }
 
-void PackFile::read(std::int64_t begin, std::int64_t end, Digests digests,
-                    std::span<const LabelColumn> labels, Chunk& rows) const {
+void PackFile::expect(std::int64_t begin, std::int64_t end) const {
+  const std::int64_t from = offsets_[begin / kBlockRows];
+  const std::int64_t to = offsets_[(end + kBlockRows - 1) / kBlockRows];
+  file_.expect(header_.blocks_begin + static_cast<std::uint64_t>(from),
+               static_cast<std::uint64_t>(std::max(to - from, std::int64_t{0})));
+}
+
+std::int64_t PackFile::append(std::int64_t begin, std::int64_t end, Digests digests,
+                              std::span<const LabelColumn> labels, Chunk& rows) const {
+  if (begin == end) return 0;
   thread_local std::vector<std::uint8_t> bytes;
-  rows.clear();
   const std::int64_t end_block = (end + kBlockRows - 1) / kBlockRows;
   for (std::int64_t first = begin / kBlockRows, next; first < end_block; first = next) {
     next = fetch(first, end_block, bytes);
@@ -185,7 +192,7 @@ void PackFile::read(std::int64_t begin, std::int64_t end, Digests digests,
                    labels, rows);
     }
   }
-  rows.trim();
+  return offsets_[end_block] - offsets_[begin / kBlockRows];
 }
 
 void PackFile::for_each_block(const std::function<void(const BlockView&)>& visit) const {

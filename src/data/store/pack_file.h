@@ -62,10 +62,12 @@ class PackFile {
   std::uint64_t bytes() const { return header_.bytes; }
   /// Names of genes, fields and categories; reads the file.
   Vocabulary read_vocabulary() const;
-  /// Replaces what is in `rows`, whose `genes` must be set, by cells [begin, end) of this file;
-  /// arrays are reused. Any thread. Throws DataError as BlockView does.
-  void read(std::int64_t begin, std::int64_t end, Digests digests,
-            std::span<const LabelColumn> labels, Chunk& rows) const;
+  /// Appends cells [begin, end) of this file to `rows`, as BlockView::decode does, and returns the
+  /// bytes read. Any thread. Throws DataError.
+  std::int64_t append(std::int64_t begin, std::int64_t end, Digests digests,
+                      std::span<const LabelColumn> labels, Chunk& rows) const;
+  /// Asks the system to read the blocks of these cells soon.
+  void expect(std::int64_t begin, std::int64_t end) const;
   /// All blocks in order, digests compared.
   void for_each_block(const std::function<void(const BlockView&)>& visit) const;
 

@@ -55,8 +55,8 @@ void write_cells(const PackStore& store, const UnpackOptions& options, const fs:
   std::vector<std::int64_t> numbers;
   const auto write = [&](const BlockView& block) {
     chunk.clear();
+    chunk.indptr.push_back(0);
     block.decode(0, block.rows(), labels, chunk);
-    chunk.trim();
     numbers.clear();
     for (std::int64_t r = 0; r < block.rows(); ++r) numbers.push_back(block.number(r));
     writer.add(chunk, numbers);
