@@ -12,6 +12,8 @@ namespace {
 constexpr std::uint32_t kEscape = 255, kMostEscapes = 0xFFFF;
 constexpr std::uint8_t kFloatValues = 4;
 constexpr std::size_t kHead = 8;
+constexpr const char* kNoSuchValue = "a code beyond the table of values";
+constexpr const char* kNoSuchColumn = "a column that does not exist";
 
 /// Distinct values in the order of their first place, and every value's place among them.
 class Table {
@@ -93,7 +95,7 @@ const char* wide_columns(const CodedRow& row, std::int64_t end, std::int32_t* co
     columns[i] = static_cast<std::int32_t>(column);
   }
   if (!rising) return "columns do not rise";
-  return last < end ? nullptr : "a column that does not exist";
+  return last < end ? nullptr : kNoSuchColumn;
 }
 
 /// Where a run of gaps has come to.
@@ -111,9 +113,10 @@ const char* plain_gaps(const CodedRow& row, std::uint32_t until, std::int64_t co
       gap += take<std::uint16_t>(row.escape + 2 * state.used++);
     }
     state.last += gap + 1;
+    if (state.last >= columns_end) return kNoSuchColumn;
     columns[state.done] = static_cast<std::int32_t>(state.last);
   }
-  return state.last < columns_end ? nullptr : "a column that does not exist";
+  return nullptr;
 }
 
 const char* all_escapes_used(const CodedRow& row, const GapState& state) {
@@ -127,8 +130,6 @@ const char* plain_columns(const CodedRow& row, std::int64_t end, std::int32_t* c
   const char* const wrong = plain_gaps(row, row.entries, end, columns, state);
   return wrong != nullptr ? wrong : all_escapes_used(row, state);
 }
-
-constexpr const char* kNoSuchValue = "a code beyond the table of values";
 
 const char* plain_values(const CodedRow& row, float* values) {
   if (row.table_size == 0) {
@@ -148,7 +149,7 @@ const char* fast_gaps(const CodedRow& row, std::int64_t end, std::int32_t* colum
     auto last = static_cast<std::int32_t>(state.last);
     if (!avx2::decode_gaps(row.columns, row.entries, static_cast<std::int32_t>(end), columns,
                            state.done, last))
-      return "a column that does not exist";
+      return kNoSuchColumn;
     state.last = last;
     // the group with an escape, or what is left
     if (const char* wrong =
