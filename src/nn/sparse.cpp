@@ -28,17 +28,52 @@ std::vector<std::int64_t> cuts(const std::int64_t* indptr, std::int64_t rows, st
   return cut;
 }
 
-void multiply_rows(const Rows& x, std::int64_t rows, const at::Tensor& dense, at::Tensor& out) {
+/// CSR, or CSC read as the CSR of the transpose.
+struct Rows {
+  const std::int64_t* indptr;
+  const std::int32_t* indices;
+  const float* values;
+};
+
+/// Rows [begin, end) of x times dense, in blocks whose sums and tiles stay in the caches, so that
+/// the dense matrix is read from memory once a block and not once an entry.
+void multiply_block(const Rows& x, std::int64_t begin, std::int64_t end, const at::Tensor& dense,
+                    at::Tensor& out) {
   const auto* m = dense.const_data_ptr<float>();
   auto* y = out.mutable_data_ptr<float>();
-  const auto m_stride = dense.stride(0), y_stride = out.stride(0), columns = dense.size(1);
-  const auto parts = std::min<std::int64_t>(at::get_num_threads(), std::max<std::int64_t>(rows, 1));
+  const auto columns = dense.size(1), tiles = (dense.size(0) + kTile - 1) / kTile;
+  const auto rows = static_cast<std::size_t>(end - begin);
+  thread_local std::vector<float> panel;
+  panel.resize(static_cast<std::size_t>(kTile * kPanel));
+  std::vector<std::int64_t> first(x.indptr + begin, x.indptr + end), last(rows);
+  for (std::int64_t tile = 0; tile < std::max<std::int64_t>(tiles, 1); ++tile) {
+    const auto from = tile * kTile, to = std::min(dense.size(0), from + kTile);
+    for (std::size_t r = 0; r < rows; ++r) {
+      const auto* stop = x.indices + x.indptr[begin + static_cast<std::int64_t>(r) + 1];
+      last[r] =
+          std::partition_point(x.indices + first[r], std::min(stop, x.indices + first[r] + kTile),
+                               [&](std::int32_t i) { return i < to; }) -
+          x.indices;
+    }
+    const TileEntries entries{first.data(), last.data(), x.indices, x.values, from};
+    for (std::int64_t c = 0; c < columns; c += kPanel) {
+      const auto width = std::min(kPanel, columns - c);
+      pack_panel(m + c, dense.stride(0), from, to, width, panel.data());
+      multiply_tile(entries, static_cast<std::int64_t>(rows), panel.data(), width,
+                    y + begin * out.stride(0) + c, out.stride(0), tile > 0);
+    }
+    first = last;
+  }
+}
+
+void multiply_rows(const Rows& x, std::int64_t rows, const at::Tensor& dense, at::Tensor& out) {
+  constexpr std::int64_t kBlock = 1024;  // rows whose panel of sums stays in the second-level cache
+  const auto threads = at::get_num_threads();
+  const auto parts = std::max<std::int64_t>(threads, (rows + kBlock - 1) / kBlock);
   const auto cut = cuts(x.indptr, rows, parts);
   at::parallel_for(0, parts, 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto part = static_cast<std::size_t>(begin); part < static_cast<std::size_t>(end); ++part)
-      for (std::int64_t c = 0; c < columns; c += kPanel)
-        multiply_panel(x, cut[part], cut[part + 1], m + c, m_stride, std::min(kPanel, columns - c),
-                       y + c, y_stride);
+      if (cut[part] < cut[part + 1]) multiply_block(x, cut[part], cut[part + 1], dense, out);
   });
 }
 

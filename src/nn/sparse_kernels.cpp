@@ -7,41 +7,41 @@ namespace {
 
 typedef float Lane __attribute__((vector_size(32), aligned(4), may_alias));
 constexpr std::int64_t kLane = 8, kLanes = kPanel / kLane;
-constexpr std::int64_t kAhead = 8;  // entries between the prefetch of a row and its use
 
 }  // namespace
 
 CELLMILL_CLONES
-void multiply_panel(const Rows& x, std::int64_t begin, std::int64_t end, const float* m,
-                    std::int64_t m_stride, std::int64_t columns, float* y, std::int64_t y_stride) {
-  const std::int64_t last = x.indptr[end];
-  for (std::int64_t row = begin; row < end; ++row) {
+void pack_panel(const float* dense, std::int64_t stride, std::int64_t begin, std::int64_t end,
+                std::int64_t columns, float* panel) {
+  for (std::int64_t row = begin; row < end; ++row, panel += kPanel) {
+    const float* from = dense + row * stride;
+    for (std::int64_t j = 0; j < columns; ++j) panel[j] = from[j];
+    for (std::int64_t j = columns; j < kPanel; ++j) panel[j] = 0;
+  }
+}
+
+CELLMILL_CLONES
+void multiply_tile(const TileEntries& x, std::int64_t rows, const float* panel,
+                   std::int64_t columns, float* y, std::int64_t y_stride, bool add) {
+  float edge[kPanel];
+  for (std::int64_t row = 0; row < rows; ++row) {
     float* out = y + row * y_stride;
-    std::int64_t k = x.indptr[row];
-    const std::int64_t stop = x.indptr[row + 1];
-    if (columns == kPanel) {
-      Lane sum[kLanes] = {};
-      for (; k < stop; ++k) {
-        const float* from = m + x.indices[k] * m_stride;
-        if (k + kAhead < last) {
-          const float* next = m + x.indices[k + kAhead] * m_stride;
-          for (std::int64_t line = 0; line < kPanel; line += 16) __builtin_prefetch(next + line);
-        }
-        const float v = x.values[k];
+    float* to = columns == kPanel ? out : edge;
+    Lane sum[kLanes] = {};
+    for (std::int64_t k = x.first[row]; k < x.last[row]; ++k) {
+      const Lane* from = reinterpret_cast<const Lane*>(panel + (x.indices[k] - x.origin) * kPanel);
+      const float v = x.values[k];
 #pragma GCC unroll 8
-        for (int lane = 0; lane < kLanes; ++lane)
-          sum[lane] += v * reinterpret_cast<const Lane*>(from)[lane];
-      }
+      for (int lane = 0; lane < kLanes; ++lane) sum[lane] += v * from[lane];
+    }
+    if (add && columns == kPanel) {
 #pragma GCC unroll 8
-      for (int lane = 0; lane < kLanes; ++lane) reinterpret_cast<Lane*>(out)[lane] = sum[lane];
-      continue;
+      for (int lane = 0; lane < kLanes; ++lane) sum[lane] += reinterpret_cast<Lane*>(out)[lane];
     }
-    float sum[kPanel] = {};
-    for (; k < stop; ++k) {
-      const float* from = m + x.indices[k] * m_stride;
-      for (std::int64_t j = 0; j < columns; ++j) sum[j] += x.values[k] * from[j];
-    }
-    for (std::int64_t j = 0; j < columns; ++j) out[j] = sum[j];
+#pragma GCC unroll 8
+    for (int lane = 0; lane < kLanes; ++lane) reinterpret_cast<Lane*>(to)[lane] = sum[lane];
+    if (columns != kPanel)
+      for (std::int64_t j = 0; j < columns; ++j) out[j] = edge[j] + (add ? out[j] : 0);
   }
 }
 
