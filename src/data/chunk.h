@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/unset_vector.h"
+
 namespace cellmill::data {
 
 inline constexpr std::int32_t kMissing = -1;  ///< code of a label that is not known
@@ -27,16 +29,27 @@ struct Vocabulary {
 void check_vocabulary(const Vocabulary& expected, const Vocabulary& found, const std::string& file);
 
 /// `rows` cells. CSR: indptr [rows+1], indices and values [nnz], columns strictly rising in a row,
-/// values finite and >= 0.
+/// values finite and >= 0. Growing does not clear the new entries.
 struct Chunk {
   std::int64_t id = 0;
   std::int64_t rows = 0;
   std::int64_t genes = 0;
   std::vector<std::int64_t> indptr = {};
-  std::vector<std::int32_t> indices = {};
-  std::vector<float> values = {};
+  UnsetVector<std::int32_t> indices = {};
+  UnsetVector<float> values = {};
   std::vector<std::int32_t> labels = {};  ///< [rows, fields], row-major, kMissing where unknown
 
+  std::int64_t entries() const { return indptr.empty() ? 0 : indptr.back(); }
+  /// Appends rows [begin, end) of another.
+  void append(const Chunk& other, std::int64_t begin, std::int64_t end);
+  /// No rows; the memory stays for the next ones.
+  void clear() {
+    rows = 0;
+    indptr.clear();
+    indices.clear();
+    values.clear();
+    labels.clear();
+  }
   std::int64_t bytes() const {
     return static_cast<std::int64_t>(indptr.size() * 8 + indices.size() * 4 + values.size() * 4 +
                                      labels.size() * 4);

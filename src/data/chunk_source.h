@@ -20,9 +20,27 @@ class ChunkSource {
   /// All chunks, ids 0..n-1 in order, first_cell rising. Never changes.
   virtual const std::vector<ChunkInfo>& index() const = 0;
   virtual const Vocabulary& vocabulary() const = 0;
-  /// Reads and checks one chunk; normalises if the options say so. Thread-safe. Throws DataError
-  /// with file, row, column.
-  virtual Chunk load(std::int64_t id) const = 0;
+  /// Appends rows [begin, end) of a chunk to `rows`, as data/chunk.h promises them: checked,
+  /// normalised if the options say so, with labels. `rows` may hold rows of any chunk (its id is
+  /// not touched) and reuses its memory; after an error clear it. Returns the bytes that were read
+  /// from files. Thread-safe. Throws DataError with file, row of the file, column.
+  std::int64_t read(std::int64_t chunk, std::int64_t begin, std::int64_t end, Chunk& rows) const;
+  /// The whole chunk.
+  Chunk load(std::int64_t id) const;
+  /// Does reading a part of a chunk cost its share? If not, any part costs the whole chunk, and
+  /// whole chunks should be kept.
+  virtual bool reads_rows() const = 0;
+  /// Stored entries of all rows, to size memory by before reading; a guess where the files do not
+  /// say.
+  virtual std::int64_t entries() const = 0;
+  /// A hint that these rows will be read soon: starts reading them from disk, returns at once.
+  virtual void expect(std::int64_t /*chunk*/, std::int64_t /*begin*/, std::int64_t /*end*/) const {}
+
+ protected:
+  /// As `read`, which has checked the range, set `rows.genes` and seen to it that `rows.indptr`
+  /// begins with 0.
+  virtual std::int64_t append(const ChunkInfo& chunk, std::int64_t begin, std::int64_t end,
+                              Chunk& rows) const = 0;
 };
 
 /// What to read. Described in the run file as `data:`.

@@ -10,20 +10,24 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "data/row_check.h"
 
 namespace cellmill::data {
 namespace {
 
+constexpr std::int64_t kRowsJudged = 65536;  // whose scale is looked at
+
+/// Rows of the chunk from `from` on, of which the first is row `first_row` of the file.
 struct Scope {
   const std::string& file;
-  std::int64_t first_row;
+  std::int64_t first_row, from;
   DataError error(const std::string& where, const std::string& what, const std::string& expected,
                   const std::string& found, std::string hint = {}) const {
     return DataError({file, where, expected, found}, what, std::move(hint));
   }
-  std::string row(std::int64_t r) const { return fmt::format("row {}", first_row + r); }
+  std::string row(std::int64_t r) const { return fmt::format("row {}", first_row + r - from); }
   std::string cell(std::int64_t r, std::int64_t column) const {
-    return fmt::format("row {}, column {}", first_row + r, column);
+    return fmt::format("row {}, column {}", first_row + r - from, column);
   }
 };
 
@@ -34,7 +38,7 @@ void check_shape(const Chunk& chunk, const Scope& at) {
                    fmt::format("{} entries", chunk.rows + 1), fmt::format("{}", indptr.size()));
   if (indptr.front() != 0)
     throw at.error("indptr", "the first entry is not 0", "0", fmt::format("{}", indptr.front()));
-  for (std::int64_t r = 0; r < chunk.rows; ++r)
+  for (std::int64_t r = at.from; r < chunk.rows; ++r)
     if (indptr[r + 1] < indptr[r])
       throw at.error(at.row(r), "indptr falls", fmt::format("at least {}", indptr[r]),
                      fmt::format("{}", indptr[r + 1]));
@@ -84,8 +88,8 @@ void check_row(Chunk& chunk, std::int64_t row, const Scope& at) {
                      "twice", "scipy: matrix.sum_duplicates()");
 }
 
-void normalise(Chunk& chunk) {
-  for (std::int64_t r = 0; r < chunk.rows; ++r) {
+void normalise(Chunk& chunk, std::int64_t from) {
+  for (std::int64_t r = from; r < chunk.rows; ++r) {
     const auto begin = chunk.values.begin() + chunk.indptr[r];
     const auto end = chunk.values.begin() + chunk.indptr[r + 1];
     const double sum = std::accumulate(begin, end, 0.0);
@@ -97,18 +101,27 @@ void normalise(Chunk& chunk) {
 
 }  // namespace
 
-void Expression::prepare(Chunk& chunk, const std::string& file, std::int64_t first_row) const {
-  const Scope at{file, first_row};
+void Expression::prepare(Chunk& chunk, const std::string& file, std::int64_t first_row,
+                         std::int64_t from) const {
+  const Scope at{file, first_row, from};
   check_shape(chunk, at);
-  for (std::int64_t r = 0; r < chunk.rows; ++r) check_row(chunk, r, at);
-  if (!warned_.load(std::memory_order_relaxed)) warn_if_scale_is_doubtful(chunk, file);
-  if (raw_counts_) normalise(chunk);
+  if (!rows_are_good(chunk.indptr.data() + from, chunk.rows - from, chunk.indices.data(),
+                     chunk.values.data(), chunk.genes))
+    for (std::int64_t r = from; r < chunk.rows; ++r) check_row(chunk, r, at);
+  if (!warned_.load(std::memory_order_relaxed) &&
+      rows_judged_.load(std::memory_order_relaxed) < kRowsJudged) {
+    rows_judged_ += chunk.rows - from;
+    warn_if_scale_is_doubtful(chunk, from, file);
+  }
+  if (raw_counts_) normalise(chunk, from);
 }
 
-void Expression::warn_if_scale_is_doubtful(const Chunk& chunk, const std::string& file) const {
+void Expression::warn_if_scale_is_doubtful(const Chunk& chunk, std::int64_t from,
+                                           const std::string& file) const {
   float largest = 0;
   bool integers = true;
-  for (float x : chunk.values) {
+  for (auto k = chunk.indptr[from]; k < chunk.entries(); ++k) {
+    const float x = chunk.values[k];
     largest = std::max(largest, x);
     integers = integers && x == std::floor(x);
   }

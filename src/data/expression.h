@@ -14,16 +14,20 @@ class Expression {
   /// `raw_counts`: the values are counts and become log1p(1e4 * x / row sum); rows without counts
   /// stay zero.
   explicit Expression(bool raw_counts) : raw_counts_(raw_counts) {}
-  /// Makes `chunk` what data/chunk.h promises: columns of a row are sorted; counts are normalised.
-  /// Throws DataError with file, row (`first_row` + row of the chunk) and column for NaN, infinity,
-  /// a negative value, a column out of range or given twice, a falling indptr, lengths that do not
-  /// agree. Warns once if the values look like counts and are not said to be, or the reverse.
-  void prepare(Chunk& chunk, const std::string& file, std::int64_t first_row = 0) const;
+  /// Makes the rows of `chunk` from row `from` on what data/chunk.h promises: columns of a row are
+  /// sorted; counts are normalised. Throws DataError with file, row (`first_row` is the number of
+  /// row `from` in the file) and column for NaN, infinity, a negative value, a column out of range
+  /// or given twice, a falling indptr, lengths that do not agree. Warns once if the values of the
+  /// first rows look like counts and are not said to be, or the reverse.
+  void prepare(Chunk& chunk, const std::string& file, std::int64_t first_row = 0,
+               std::int64_t from = 0) const;
 
  private:
-  void warn_if_scale_is_doubtful(const Chunk& chunk, const std::string& file) const;
+  void warn_if_scale_is_doubtful(const Chunk& chunk, std::int64_t from,
+                                 const std::string& file) const;
   bool raw_counts_;
   mutable std::atomic<bool> warned_{false};
+  mutable std::atomic<std::int64_t> rows_judged_{0};
 };
 
 /// The largest count that log-normalised values cannot be mistaken for: all values integers and the

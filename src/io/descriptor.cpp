@@ -61,6 +61,11 @@ std::size_t Descriptor::read_at(void* data, std::size_t bytes, std::uint64_t off
   return done;
 }
 
+void Descriptor::expect(std::uint64_t offset, std::uint64_t bytes) const {
+  ::posix_fadvise(number_, static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                  POSIX_FADV_WILLNEED);
+}
+
 void Descriptor::write(const void* data, std::size_t bytes) {
   for (std::size_t done = 0; done < bytes;) {
     ssize_t n = ::write(number_, static_cast<const char*>(data) + done, bytes - done);

@@ -25,6 +25,8 @@ class Descriptor {
   std::uint64_t size() const;
   /// Bytes read at `offset`: less than asked only at the end of the file.
   std::size_t read_at(void* data, std::size_t bytes, std::uint64_t offset) const;
+  /// Asks the system to read these bytes soon, in the background; any thread.
+  void expect(std::uint64_t offset, std::uint64_t bytes) const;
   void write(const void* data, std::size_t bytes);
   void sync();
   void close();  ///< reports errors, the destructor is silent

@@ -36,6 +36,8 @@ H5File::~H5File() {
   handle_.reset();
 }
 
+std::int64_t h5::handle_of(const H5File& file) { return file.handle_->file; }
+
 const std::string& H5File::path() const { return handle_->path; }
 
 H5File H5File::open(const std::string& path) {

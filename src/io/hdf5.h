@@ -13,6 +13,11 @@
 
 namespace cellmill::io {
 
+class H5File;
+namespace h5 {
+std::int64_t handle_of(const H5File& file);  // the library's, for hdf5*.cpp
+}
+
 enum class H5Type { kInt32, kInt64, kFloat32, kFloat64, kUint8, kString, kOther };
 
 class H5File {
@@ -80,6 +85,7 @@ class H5File {
   void close();  ///< the success path calls it; it reports errors, the destructor is silent
 
  private:
+  friend std::int64_t h5::handle_of(const H5File& file);
   struct Handle;
   explicit H5File(std::unique_ptr<Handle> handle);
   std::unique_ptr<Handle> handle_;

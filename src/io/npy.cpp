@@ -237,23 +237,27 @@ std::vector<std::string> NpyArray::to_strings(const std::string& file,
   return texts;
 }
 
-NpyArray parse_npy(Bytes bytes, const std::string& file, const std::string& member) {
+std::size_t npy_header_bytes(std::span<const std::uint8_t> head) {
+  if (head.size() < 12) return head.size();
+  return head[6] == 1 ? 10U + take<std::uint16_t>(&head[8]) : 12U + take<std::uint32_t>(&head[8]);
+}
+
+NpyHeader parse_npy_header(std::span<const std::uint8_t> head, std::uint64_t total,
+                           const std::string& file, const std::string& member) {
   DataError::Place place{file, "member " + member, {}, {}};
-  if (bytes.size() < 12 || std::memcmp(bytes.data(), "\x93NUMPY", 6) != 0)
+  if (head.size() < 12 || std::memcmp(head.data(), "\x93NUMPY", 6) != 0)
     throw DataError(place, "is no npy array");
-  int version = bytes[6];
+  int version = head[6];
   if (version < 1 || version > 3)
     throw DataError({file, place.where, "1 to 3", std::to_string(version)},
                     "has an npy format version that cellmill does not know");
-  std::size_t start = version == 1 ? 10 : 12;
-  std::size_t length =
-      version == 1 ? take<std::uint16_t>(&bytes[8]) : take<std::uint32_t>(&bytes[8]);
-  if (length > bytes.size() - start) throw DataError(place, "is truncated in its npy header");
-  std::string_view header(reinterpret_cast<const char*>(bytes.data()) + start, length);
-  NpyArray array = HeaderParser(header, place).parse();
+  std::size_t start = version == 1 ? 10 : 12, bytes = npy_header_bytes(head);
+  if (bytes > head.size()) throw DataError(place, "is truncated in its npy header");
+  std::string_view text(reinterpret_cast<const char*>(head.data()) + start, bytes - start);
+  NpyArray array = HeaderParser(text, place).parse();
 
   Dtype dtype = dtype_of(array.dtype, place);
-  std::size_t held = bytes.size() - start - length, needed = dtype.bytes;
+  std::size_t held = total - bytes, needed = dtype.bytes;
   for (std::int64_t extent : array.shape)
     if (__builtin_mul_overflow(needed, static_cast<std::size_t>(extent), &needed))
       throw DataError(place, "has an impossible shape");
@@ -261,9 +265,13 @@ NpyArray parse_npy(Bytes bytes, const std::string& file, const std::string& memb
     throw DataError(
         {file, place.where, std::to_string(needed) + " bytes of data", std::to_string(held)},
         needed > held ? "is truncated" : "does not fill its shape");
-  bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(start + length));
-  array.bytes = std::move(bytes);
-  return array;
+  return {array.dtype, array.shape, array.fortran_order, dtype.bytes, bytes};
+}
+
+NpyArray parse_npy(Bytes bytes, const std::string& file, const std::string& member) {
+  NpyHeader header = parse_npy_header(bytes, bytes.size(), file, member);
+  bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(header.bytes));
+  return {std::move(header.dtype), std::move(header.shape), header.fortran_order, std::move(bytes)};
 }
 
 }  // namespace cellmill::io

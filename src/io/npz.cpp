@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <numeric>
+#include <tuple>
 
 #include "base/error.h"
 #include "io/files.h"
@@ -20,53 +21,8 @@ using Bytes = std::vector<std::uint8_t>;
 using Shape = std::vector<std::int64_t>;
 
 NpyArray member_of(const ZipFile& zip, const std::string& name) {
-  const ZipMember* member = zip.find(name + ".npy");
-  if (!member)
-    throw DataError({zip.path(), {}, {}, {}}, "is no sparse matrix: it lacks " + name + ".npy",
-                    "scipy.sparse.save_npz writes what cellmill reads");
-  return parse_npy(zip.read(*member), zip.path(), member->name);
-}
-
-Shape csr_shape(const ZipFile& zip) {
-  std::vector<std::string> format = member_of(zip, "format").to_strings(zip.path(), "format.npy");
-  if (format.size() != 1 || format[0] != "csr")
-    throw DataError({zip.path(), "member format.npy", "csr", format.empty() ? "" : format[0]},
-                    "is a sparse matrix of another format",
-                    "convert it: python -c \"import scipy.sparse as s; p = '" + zip.path() +
-                        "'; s.save_npz(p, s.load_npz(p).tocsr())\"");
-  Shape shape = member_of(zip, "shape").to_int64(zip.path(), "shape.npy");
-  constexpr std::int64_t kMostRows = std::int64_t{1} << 48,
-                         kMostColumns = std::numeric_limits<std::int32_t>::max();
-  if (shape.size() != 2 || shape[0] < 0 || shape[0] > kMostRows || shape[1] < 0 ||
-      shape[1] > kMostColumns)
-    throw DataError({zip.path(), "member shape.npy", {}, {}}, "is no shape of rows and columns");
-  return shape;
-}
-
-void check_indptr(const CsrFile& matrix, std::size_t held, const std::string& path) {
-  const auto& indptr = matrix.indptr;
-  DataError::Place place{path, "member indptr.npy", {}, {}};
-  if (indptr.size() != static_cast<std::size_t>(matrix.rows) + 1) {
-    place.expected =
-        std::to_string(matrix.rows + 1) + " numbers for " + std::to_string(matrix.rows) + " rows";
-    place.found = std::to_string(indptr.size());
-    throw DataError(place, "has another length than the shape says");
-  }
-  if (indptr.front() != 0) {
-    place.found = std::to_string(indptr.front());
-    throw DataError(place, "does not begin with 0");
-  }
-  auto fall = std::adjacent_find(indptr.begin(), indptr.end(), std::greater<>());
-  if (fall != indptr.end()) {
-    place.where += ", row " + std::to_string(fall - indptr.begin());
-    place.found = std::to_string(fall[0]) + ", then " + std::to_string(fall[1]);
-    throw DataError(place, "falls");
-  }
-  if (indptr.back() != static_cast<std::int64_t>(held)) {
-    place.expected = std::to_string(indptr.back()) + " values";
-    place.found = std::to_string(held);
-    throw DataError(place, "ends elsewhere than the values");
-  }
+  const ZipMember& member = csr_member(zip, name);
+  return parse_npy(zip.read(member), zip.path(), member.name);
 }
 
 /// "row R, column C" of the stored value `at`.
@@ -124,7 +80,7 @@ Bytes npy_of(const char* descr, std::span<const T> values, const Shape& shape,
 
 /// int32 where everything fits, as scipy chooses.
 template <class T>
-Bytes npy_of_indices(const std::vector<T>& values, bool wide) {
+Bytes npy_of_indices(std::span<const T> values, bool wide) {
   Shape shape{static_cast<std::int64_t>(values.size())};
   if (wide) {
     std::vector<std::int64_t> copy(values.begin(), values.end());
@@ -136,17 +92,63 @@ Bytes npy_of_indices(const std::vector<T>& values, bool wide) {
 
 }  // namespace
 
-std::pair<std::int64_t, std::int64_t> read_csr_shape(const std::string& path) {
-  Shape shape = csr_shape(ZipFile(path));
+const ZipMember& csr_member(const ZipFile& zip, const std::string& name) {
+  const ZipMember* member = zip.find(name + ".npy");
+  if (!member)
+    throw DataError({zip.path(), {}, {}, {}}, "is no sparse matrix: it lacks " + name + ".npy",
+                    "scipy.sparse.save_npz writes what cellmill reads");
+  return *member;
+}
+
+std::pair<std::int64_t, std::int64_t> read_csr_shape(const ZipFile& zip) {
+  std::vector<std::string> format = member_of(zip, "format").to_strings(zip.path(), "format.npy");
+  if (format.size() != 1 || format[0] != "csr")
+    throw DataError({zip.path(), "member format.npy", "csr", format.empty() ? "" : format[0]},
+                    "is a sparse matrix of another format",
+                    "convert it: python -c \"import scipy.sparse as s; p = '" + zip.path() +
+                        "'; s.save_npz(p, s.load_npz(p).tocsr())\"");
+  Shape shape = member_of(zip, "shape").to_int64(zip.path(), "shape.npy");
+  constexpr std::int64_t kMostRows = std::int64_t{1} << 48,
+                         kMostColumns = std::numeric_limits<std::int32_t>::max();
+  if (shape.size() != 2 || shape[0] < 0 || shape[0] > kMostRows || shape[1] < 0 ||
+      shape[1] > kMostColumns)
+    throw DataError({zip.path(), "member shape.npy", {}, {}}, "is no shape of rows and columns");
   return {shape[0], shape[1]};
+}
+
+std::pair<std::int64_t, std::int64_t> read_csr_shape(const std::string& path) {
+  return read_csr_shape(ZipFile(path));
+}
+
+void check_indptr(const std::vector<std::int64_t>& indptr, std::int64_t rows, std::int64_t entries,
+                  const std::string& path) {
+  DataError::Place place{path, "member indptr.npy", {}, {}};
+  if (indptr.size() != static_cast<std::size_t>(rows) + 1) {
+    place.expected = std::to_string(rows + 1) + " numbers for " + std::to_string(rows) + " rows";
+    place.found = std::to_string(indptr.size());
+    throw DataError(place, "has another length than the shape says");
+  }
+  if (indptr.front() != 0) {
+    place.found = std::to_string(indptr.front());
+    throw DataError(place, "does not begin with 0");
+  }
+  auto fall = std::adjacent_find(indptr.begin(), indptr.end(), std::greater<>());
+  if (fall != indptr.end()) {
+    place.where += ", row " + std::to_string(fall - indptr.begin());
+    place.found = std::to_string(fall[0]) + ", then " + std::to_string(fall[1]);
+    throw DataError(place, "falls");
+  }
+  if (indptr.back() != entries) {
+    place.expected = std::to_string(indptr.back()) + " values";
+    place.found = std::to_string(entries);
+    throw DataError(place, "ends elsewhere than the values");
+  }
 }
 
 CsrFile read_csr(const std::string& path) {
   ZipFile zip(path);
-  Shape shape = csr_shape(zip);
   CsrFile matrix;
-  matrix.rows = shape[0];
-  matrix.columns = shape[1];
+  std::tie(matrix.rows, matrix.columns) = read_csr_shape(zip);
   matrix.indptr = member_of(zip, "indptr").to_int64(path, "indptr.npy");
   matrix.indices = member_of(zip, "indices").to_int32(path, "indices.npy");
   matrix.values = member_of(zip, "data").to_float(path, "data.npy");
@@ -154,12 +156,12 @@ CsrFile read_csr(const std::string& path) {
     throw DataError({path, "member indices.npy", std::to_string(matrix.values.size()) + " columns",
                      std::to_string(matrix.indices.size())},
                     "has another length than the values");
-  check_indptr(matrix, matrix.values.size(), path);
+  check_indptr(matrix.indptr, matrix.rows, static_cast<std::int64_t>(matrix.values.size()), path);
   check_values(matrix, path);
   return matrix;
 }
 
-void write_csr(const std::string& path, const CsrFile& matrix, bool compressed) {
+void write_csr(const std::string& path, const CsrView& matrix, bool compressed) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
   bool wide = matrix.indptr.back() > kMost || matrix.columns > kMost;
   Shape shape{matrix.rows, matrix.columns};

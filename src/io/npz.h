@@ -10,6 +10,9 @@
 
 namespace cellmill::io {
 
+class ZipFile;
+struct ZipMember;
+
 struct NpyArray {
   std::string dtype;  ///< numpy's descr, e.g. "<f4", "|S3"
   std::vector<std::int64_t> shape;
@@ -29,6 +32,27 @@ struct NpyArray {
 NpyArray parse_npy(std::vector<std::uint8_t> bytes, const std::string& file,
                    const std::string& member);
 
+/// What stands before the values.
+struct NpyHeader {
+  std::string dtype;
+  std::vector<std::int64_t> shape;
+  bool fortran_order = false;
+  std::size_t width = 0;  ///< bytes of one value
+  std::size_t bytes = 0;  ///< of the header
+};
+/// Of an array of `total` bytes, from its first ones: as many as npy_header_bytes says.
+NpyHeader parse_npy_header(std::span<const std::uint8_t> head, std::uint64_t total,
+                           const std::string& file, const std::string& member);
+/// Bytes of the header, by its first 12 bytes.
+std::size_t npy_header_bytes(std::span<const std::uint8_t> head);
+
+struct CsrView {
+  std::int64_t rows, columns;
+  std::span<const std::int64_t> indptr;
+  std::span<const std::int32_t> indices;
+  std::span<const float> values;
+};
+
 /// scipy.sparse.save_npz of a csr_matrix or csr_array. csc, coo and others are refused with the
 /// line that converts.
 struct CsrFile {
@@ -36,14 +60,21 @@ struct CsrFile {
   std::vector<std::int64_t> indptr;
   std::vector<std::int32_t> indices;
   std::vector<float> values;
+  operator CsrView() const { return {rows, columns, indptr, indices, values}; }
 };
 /// Reads the shape alone (cheap): {rows, columns}.
 std::pair<std::int64_t, std::int64_t> read_csr_shape(const std::string& path);
+std::pair<std::int64_t, std::int64_t> read_csr_shape(const ZipFile& zip);
+/// The member NAME.npy; throws where it is not there.
+const ZipMember& csr_member(const ZipFile& zip, const std::string& name);
+/// Throws unless `indptr` is that of `rows` rows of `entries` entries: from 0, rising.
+void check_indptr(const std::vector<std::int64_t>& indptr, std::int64_t rows, std::int64_t entries,
+                  const std::string& path);
 /// Structure is checked (lengths, rising indptr, columns in range, finite); values are not judged
 /// otherwise. Columns of a row may come in any order.
 CsrFile read_csr(const std::string& path);
 /// As scipy.sparse.save_npz(path, csr_matrix, compressed) writes it. Written atomically.
-void write_csr(const std::string& path, const CsrFile& matrix, bool compressed);
+void write_csr(const std::string& path, const CsrView& matrix, bool compressed);
 
 /// Dense arrays, stored, as numpy.savez writes them. Held in memory until `close`.
 class NpzWriter {

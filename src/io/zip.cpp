@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/unset_vector.h"
 #include "io/little_endian.h"
 
 namespace cellmill::io {
@@ -150,18 +151,16 @@ std::vector<ZipMember> read_directory(const Bytes& directory, std::uint64_t coun
   return members;
 }
 
-Bytes inflate(const Bytes& stored, std::uint64_t bytes, const std::string& path,
-              const std::string& where) {
+void inflate(std::span<const std::uint8_t> stored, std::span<std::uint8_t> to,
+             const std::string& path, const std::string& where) {
   std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> inflater(
       libdeflate_alloc_decompressor(), &libdeflate_free_decompressor);
-  Bytes result(bytes);
   std::size_t made = 0;
   libdeflate_result code = libdeflate_deflate_decompress(
-      inflater.get(), stored.data(), stored.size(), result.data(), result.size(), &made);
-  if (code != LIBDEFLATE_SUCCESS || made != bytes)
+      inflater.get(), stored.data(), stored.size(), to.data(), to.size(), &made);
+  if (code != LIBDEFLATE_SUCCESS || made != to.size())
     fail(path, where, "does not inflate: its compressed bytes are damaged",
          "copy or make the file again");
-  return result;
 }
 
 }  // namespace
@@ -180,26 +179,49 @@ const ZipMember* ZipFile::find(const std::string& name) const {
   return found == members_.end() ? nullptr : &*found;
 }
 
-Bytes ZipFile::read(const ZipMember& member) const {
+std::uint64_t ZipFile::data_offset(const ZipMember& member) const {
   const std::string where = "member " + member.name;
   Bytes header = read_exactly(file_, file_bytes_, member.offset, kLocalBytes, where, "its header");
   if (take<std::uint32_t>(header.data()) != kLocal)
     fail(path_, where, "has no header where the zip directory says");
-  std::uint64_t data_at = member.offset + kLocalBytes + take<std::uint16_t>(&header[26]) +
-                          take<std::uint16_t>(&header[28]);
-  bool deflated = member.method == 8;
-  if (deflated ? member.bytes / kDeflateLimit > member.stored_bytes
-               : member.bytes != member.stored_bytes)
+  const std::uint64_t at = member.offset + kLocalBytes + take<std::uint16_t>(&header[26]) +
+                           take<std::uint16_t>(&header[28]);
+  if (member.method == 8 ? member.bytes / kDeflateLimit > member.stored_bytes
+                         : member.bytes != member.stored_bytes)
     throw DataError(
         {path_,
          where,
          {},
          std::to_string(member.bytes) + " from " + std::to_string(member.stored_bytes) + " bytes"},
         "has impossible sizes");
-  Bytes bytes = read_exactly(file_, file_bytes_, data_at, member.stored_bytes, where, "its data");
-  if (deflated) bytes = inflate(bytes, member.bytes, path_, where);
-  if (libdeflate_crc32(0, bytes.data(), bytes.size()) != member.crc)
+  if (at > file_bytes_ || member.stored_bytes > file_bytes_ - at)
+    fail_truncated(path_, where, "its data would end behind the file's end");
+  return at;
+}
+
+void ZipFile::read_into(const ZipMember& member, std::span<std::uint8_t> to) const {
+  const std::string where = "member " + member.name;
+  const std::uint64_t at = data_offset(member);
+  const auto read = [&](std::uint8_t* bytes) {
+    if (file_.read_at(bytes, member.stored_bytes, at) != member.stored_bytes)
+      fail_truncated(path_, where, "it shrank while it was read");
+  };
+  if (member.method == 8) {
+    thread_local UnsetVector<std::uint8_t> stored;  // fresh pages cost more than inflating them
+    stored.resize(member.stored_bytes);
+    read(stored.data());
+    inflate(stored, to, path_, where);
+  } else {
+    read(to.data());
+  }
+  if (libdeflate_crc32(0, to.data(), to.size()) != member.crc)
     fail(path_, where, "is damaged: its CRC-32 differs", "copy or make the file again");
+}
+
+Bytes ZipFile::read(const ZipMember& member) const {
+  data_offset(member);  // refuses impossible sizes before memory is asked for
+  Bytes bytes(member.bytes);
+  read_into(member, bytes);
   return bytes;
 }
 

@@ -29,6 +29,11 @@ class ZipFile {
   const std::vector<ZipMember>& members() const { return members_; }
   const ZipMember* find(const std::string& name) const;
   std::vector<std::uint8_t> read(const ZipMember& member) const;
+  /// The whole member into `to`, which has member.bytes bytes.
+  void read_into(const ZipMember& member, std::span<std::uint8_t> to) const;
+  /// Where a member's bytes begin in the file: they can then be read by `file` without a check.
+  std::uint64_t data_offset(const ZipMember& member) const;
+  const Descriptor& file() const { return file_; }
 
  private:
   std::string path_;

@@ -35,37 +35,48 @@ Recorder::Recorder(const fs::path& folder, std::int64_t first)
 }
 
 void Recorder::point(std::int64_t step, std::int64_t epoch, const std::string& split,
-                     const std::map<std::string, double>& values,
-                     const std::map<std::string, double>& measured) {
-  Json line = {{"step", step}, {"epoch", epoch}, {"split", split}};
-  for (const auto& [name, value] : values) line[name] = value;
-  for (const auto& [name, value] : measured) line[name] = value;
-  lines_.append(line.dump());
-  for (const auto* numbers : {&values, &measured}) {
-    for (const auto& [name, value] : *numbers) events_.scalar(split + "/" + name, value, step);
-  }
+                     std::map<std::string, double> values, std::map<std::string, double> measured) {
+  writer_.run([=, this, values = std::move(values), measured = std::move(measured)] {
+    Json line = {{"step", step}, {"epoch", epoch}, {"split", split}};
+    for (const auto* numbers : {&values, &measured}) {
+      for (const auto& [name, value] : *numbers) {
+        line[name] = value;
+        events_.scalar(split + "/" + name, value, step);
+      }
+    }
+    lines_.append(line.dump());
+  });
 }
 
-void Recorder::influence(std::int64_t step, const std::vector<HeadInfluence>& heads) {
+void Recorder::influence(std::int64_t step, std::vector<HeadInfluence> heads) {
   if (heads.empty()) return;
-  std::string table = "|Head|Mean|Min|Max|\n|---|---|---|---|\n";
-  for (const auto& h : heads) {
-    events_.histogram("influence/" + h.head, h.norms, step);
-    table += fmt::format("|{}|{:.4g}|{:.4g}|{:.4g}|\n", h.head, h.mean, h.low, h.high);
-  }
-  events_.image("metadata/head_influence_l2", influence_figure(heads), step);
-  events_.text("metadata/head_influence_l2_stats", table, step);
+  writer_.run([this, step, heads = std::move(heads)] {
+    std::string table = "|Head|Mean|Min|Max|\n|---|---|---|---|\n";
+    for (const auto& h : heads) {
+      events_.histogram("influence/" + h.head, h.norms, step);
+      table += fmt::format("|{}|{:.4g}|{:.4g}|{:.4g}|\n", h.head, h.mean, h.low, h.high);
+    }
+    events_.image("metadata/head_influence_l2", influence_figure(heads), step);
+    events_.text("metadata/head_influence_l2_stats", table, step);
+  });
 }
 
 void Recorder::settings(const std::string& yaml, const std::map<std::string, io::HParam>& hparams,
                         const std::vector<std::string>& metric_tags) {
-  events_.text("config", "```yaml\n" + yaml + "\n```", 0);
-  events_.hparams(hparams, metric_tags);
+  writer_.run([=, this] {
+    events_.text("config", "```yaml\n" + yaml + "\n```", 0);
+    events_.hparams(hparams, metric_tags);
+  });
+}
+
+void Recorder::flush() {
+  writer_.run([this] { events_.flush(); });
+  writer_.wait();
 }
 
 void Recorder::close(bool success) {
-  events_.hparams_end(success);
-  events_.flush();
+  writer_.run([=, this] { events_.hparams_end(success); });
+  flush();
 }
 
 }  // namespace cellmill::train

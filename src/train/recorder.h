@@ -1,7 +1,8 @@
 #pragma once
 // What a run writes for people and plots, on rank 0: one line a point in metrics.jsonl, and
 // TensorBoard scalars under "<split>/<name>" at the number of steps done. A resumed run first drops
-// what the broken one wrote after the checkpoint, so that every step stands once.
+// what the broken one wrote after the checkpoint, so that every step stands once. Everything is
+// written in order by a thread of its own; its errors (a full disk) come out of the next call.
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/background.h"
 #include "io/events.h"
 #include "io/files.h"
 
@@ -28,18 +30,19 @@ class Recorder {
   /// `values` are functions of the run alone; `measured` (rates, seconds) differ from machine to
   /// machine.
   void point(std::int64_t step, std::int64_t epoch, const std::string& split,
-             const std::map<std::string, double>& values,
-             const std::map<std::string, double>& measured);
+             std::map<std::string, double> values, std::map<std::string, double> measured);
   /// Histograms, figure and table of head influences.
-  void influence(std::int64_t step, const std::vector<HeadInfluence>& heads);
+  void influence(std::int64_t step, std::vector<HeadInfluence> heads);
   void settings(const std::string& yaml, const std::map<std::string, io::HParam>& hparams,
                 const std::vector<std::string>& metric_tags);
   void close(bool success);
-  void flush() { events_.flush(); }
+  /// What was recorded is on disk.
+  void flush();
 
  private:
   io::LineFile lines_;
   io::EventWriter events_;
+  Background writer_;  // last: its work uses the files
 };
 
 }  // namespace cellmill::train

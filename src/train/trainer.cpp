@@ -12,6 +12,7 @@
 #include "data/device_feed.h"
 #include "io/files.h"
 #include "train/evaluate.h"
+#include "train/goodput.h"
 #include "train/recorder.h"
 #include "train/run_folder.h"
 #include "train/schedule.h"
@@ -75,6 +76,7 @@ class Trainer {
   bool stop_ = false;
   bool save_asked_ = false;
   Stopwatch since_save_, since_record_;
+  Goodput goodput_;
   double cells_trained_ = 0, seconds_trained_ = 0;  // since the last point, by this process
 };
 
@@ -190,7 +192,10 @@ Exit Trainer::run() {
   settle();  // what a stopped run left
   while (!finished() && !stop_) {
     comm::set_phase("step " + std::to_string(state_.steps));
-    step(*training_->next());
+    Stopwatch waiting;
+    const auto batch = feed_->move(*training_->next());
+    goodput_.add(Goodput::Part::kData, waiting.seconds());
+    step(batch);
     if (!stop_) settle();
   }
   if (stop_) {
@@ -199,6 +204,8 @@ Exit Trainer::run() {
   }
   if (recorder_) recorder_->close(!stop_);
   if (progress_) progress_->finish();
+  goodput_.steps(stepper_->times());
+  log::info("{}", goodput_.text());
   return stop_ ? Exit::kRequeue : Exit::kDone;
 }
 
@@ -206,8 +213,7 @@ void Trainer::step(const data::Batch& batch) {
   const bool wants_save = world_.rank == 0 && o_.checkpoint.every_minutes > 0 &&
                           since_save_.seconds() > 60 * o_.checkpoint.every_minutes;
   const auto factor = schedule_factor(o_.train, state_.steps, total_steps_);
-  const auto result =
-      stepper_->step(feed_->move(batch), factor, {stop_requested() != 0, wants_save});
+  const auto result = stepper_->step(batch, factor, {stop_requested() != 0, wants_save});
   stop_ = result.votes.stop;
   save_asked_ = result.votes.save;
   ++state_.steps;
@@ -253,9 +259,11 @@ void Trainer::record_interval() {
   cells_trained_ = seconds_trained_ = 0;
   const auto values = values_of(state_.interval);
   if (recorder_) {
-    recorder_->point(
-        state_.steps, state_.position.epoch, "train", values,
-        {{"cells_per_second", speed}, {"data_wait_seconds", training_->counters().wait_seconds}});
+    goodput_.steps(stepper_->times());
+    auto measured = goodput_.shares();
+    measured["cells_per_second"] = speed;
+    measured["data_wait_seconds"] = training_->counters().wait_seconds;
+    recorder_->point(state_.steps, state_.position.epoch, "train", values, std::move(measured));
   }
   if (progress_) {
     progress_->update(state_.steps,
@@ -298,6 +306,7 @@ bool Trainer::evaluate_now() {
                      {{"evaluation_seconds", watch.seconds()}});
     recorder_->influence(state_.steps, result.influence);
   }
+  goodput_.add(Goodput::Part::kEvaluation, watch.seconds());
   if (ended_early()) {
     log::info("no gain in {} evaluations: ending at step {}", o_.evaluation.patience, state_.steps);
   }
@@ -307,6 +316,7 @@ bool Trainer::evaluate_now() {
 
 void Trainer::save() {
   comm::set_phase("saving at step " + std::to_string(state_.steps));
+  Stopwatch watch;
   comm::agree(*world_.host_world, [&] {
     if (world_.rank != 0) return;
     recorder_->flush();
@@ -323,6 +333,7 @@ void Trainer::save() {
     }
     checkpoint::prune(checkpoints, o_.checkpoint.keep_last, keep);
   });
+  goodput_.add(Goodput::Part::kCheckpoint, watch.seconds());
   save_asked_ = false;
   since_save_.lap();
 }

@@ -23,7 +23,8 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 cellmill, mpirun, preprocess = map(os.path.abspath, sys.argv[1:4])
-MEASURED = {"cells_per_second", "data_wait_seconds", "evaluation_seconds"}
+GOODPUT = {"goodput_" + part for part in ("compute", "data", "synchronise", "evaluation", "checkpoint", "other")}
+MEASURED = {"cells_per_second", "data_wait_seconds", "evaluation_seconds", *GOODPUT}
 OPEN_MPI = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_mpi_yield_when_idle": "1"}
 ENVIRONMENT = {**os.environ, **OPEN_MPI, "OMP_NUM_THREADS": "1"}
 CONFIG = """

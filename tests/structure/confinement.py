@@ -19,7 +19,7 @@ RULES = [
     ("Boost.Program_options", r"\bboost::program_options\b|<boost/program_options", {"config"}),
     ("Boost", r"\bboost::(?!program_options\b)|<boost/(?!program_options)", {"serve"}),
     ("spdlog", r"\bspdlog::|<spdlog/", {"base"}),
-    ("threads", r"\bstd::(thread|jthread|async)\b|\bpthread_create\b", {"comm", "data", "serve"}),
+    ("threads", r"\bstd::(thread|jthread|async)\b|\bpthread_create\b", {"comm", "data", "serve", "base/background"}),
     ("the CUDA runtime", r"\bcuda[A-Z]\w*\s*\(|<cuda_runtime|<c10/cuda/|<ATen/cuda/", {"comm", "data/device_feed_cuda"}),
     ("std::cout", r"\bstd::(cout|cerr|clog)\b|\b(printf|puts)\s*\(", set()),
 ]
@@ -69,7 +69,7 @@ CASES = [
     planted("boost::program_options::x y;", "boost::program_options: Boost.Program_options belongs in config"),
     planted("boost::asio::x y;", "boost::: Boost belongs in serve"),
     planted("#include <spdlog/spdlog.h>", "<spdlog/: spdlog belongs in base"),
-    planted("std::jthread t;", "std::jthread: threads belongs in comm and data and serve"),
+    planted("std::jthread t;", "std::jthread: threads belongs in base/background and comm and data and serve"),
     planted("cudaFree(p);", "cudaFree(: the CUDA runtime belongs in comm and data/device_feed_cuda"),
     planted("std::cout << 1;", "std::cout: std::cout belongs in nowhere (say it through base/log.h)"),
     planted("std::printf(text);", "printf(: std::cout belongs in nowhere (say it through base/log.h)"),

@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "base/error.h"
 #include "data/chunk_source.h"
 
 namespace cellmill::data {
@@ -66,6 +67,27 @@ inline bool same(const Chunk& a, const Chunk& b) {
          a.indices == b.indices && a.values == b.values && a.labels == b.labels;
 }
 
+/// Ranges of every length, appended to rows of another chunk, are those of the whole chunk.
+inline void check_ranges(const ChunkSource& source, const std::vector<Chunk>& chunks) {
+  Chunk rows, expected;
+  for (const Chunk& chunk : chunks)
+    for (std::int64_t begin = 0; begin <= chunk.rows; begin += 1 + chunk.rows / 5)
+      for (std::int64_t end = begin; end <= chunk.rows; end += 1 + chunk.rows / 3) {
+        for (Chunk* both : {&rows, &expected}) both->clear();
+        source.read(chunks.back().id, 0, 1, rows);
+        expected.append(chunks.back(), 0, 1);
+        const std::int64_t bytes = source.read(chunk.id, begin, end, rows);
+        expected.append(chunk, begin, end);
+        expected.genes = rows.genes;
+        CATCH_CHECK(bytes >= 0);
+        if (!same(rows, expected))
+          CATCH_FAIL("rows " << begin << " to " << end << " of chunk " << chunk.id);
+        source.expect(chunk.id, begin, end);
+      }
+  CATCH_CHECK_THROWS_AS(source.read(0, 0, chunks[0].rows + 1, rows), InternalError);
+  CATCH_CHECK_THROWS_AS(source.read(0, -1, 0, rows), InternalError);
+}
+
 inline void check_source(const ChunkSource& source) {
   check_index(source);
   check_names(source.vocabulary());
@@ -74,6 +96,7 @@ inline void check_source(const ChunkSource& source) {
     chunks.push_back(source.load(info.id));
     check_chunk(chunks.back(), info, source.vocabulary());
   }
+  check_ranges(source, chunks);
   // four threads load every chunk, each in another order
   std::vector<int> differing(4, 0);
   {

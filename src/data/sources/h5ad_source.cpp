@@ -1,6 +1,8 @@
 #include "data/sources/h5ad_source.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/format.h"
@@ -82,8 +84,12 @@ std::pair<std::int64_t, std::int64_t> H5adSource::open_matrix(const SourceOption
       throw DataError({options.path, matrix_ + "/indptr", fmt::format("{} entries", shape[0] + 1),
                        fmt::format("{}", pointers)},
                       "another length than the rows ask for");
+    indptr_ = file_.read<std::int64_t>(matrix_ + "/indptr");
+    indices_.emplace(file_, matrix_ + "/indices");
+    values_.emplace(file_, matrix_ + "/data");
   } else {
     shape = file_.shape(matrix_);
+    entries_ = std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
   }
   if (shape.size() != 2)
     throw DataError(
@@ -116,46 +122,51 @@ void H5adSource::read_labels(const SourceOptions& options, std::int64_t cells) {
   }
 }
 
-void H5adSource::read_csr_rows(std::int64_t begin, std::int64_t end, Chunk& chunk) const {
-  chunk.indptr = file_.read_range<std::int64_t>(matrix_ + "/indptr", begin, end + 1);
-  const std::int64_t first = chunk.indptr.front(), last = chunk.indptr.back();
+std::int64_t H5adSource::append_csr(std::int64_t begin, std::int64_t end, Chunk& rows) const {
+  const std::int64_t first = indptr_[begin], last = indptr_[end], held = rows.entries();
   if (first < 0 || last < first || last > entries_)
     throw DataError(
         {file_.path(), fmt::format("{}/indptr, rows {} to {}", matrix_, begin, end),
          fmt::format("rising, within 0 to {}", entries_), fmt::format("{} to {}", first, last)},
         "indptr points outside of the entries");
-  chunk.indices = file_.read_range<std::int32_t>(matrix_ + "/indices", first, last);
-  chunk.values = file_.read_range<float>(matrix_ + "/data", first, last);
-  for (std::int64_t& pointer : chunk.indptr) pointer -= first;
+  for (std::int64_t row = begin; row < end; ++row)
+    rows.indptr.push_back(held + indptr_[row + 1] - first);
+  return indices_->append(first, last, rows.indices) + values_->append(first, last, rows.values);
 }
 
-void H5adSource::read_dense_rows(std::int64_t begin, std::int64_t end, Chunk& chunk) const {
+std::int64_t H5adSource::append_dense(std::int64_t begin, std::int64_t end, Chunk& rows) const {
   const auto values = file_.read_range<float>(matrix_, begin, end);
-  chunk.indptr = {0};
   for (std::int64_t row = 0; row < end - begin; ++row) {
-    for (std::int64_t column = 0; column < chunk.genes; ++column)
-      if (const float value = values[row * chunk.genes + column]; value != 0) {
-        chunk.indices.push_back(static_cast<std::int32_t>(column));
-        chunk.values.push_back(value);
+    for (std::int64_t column = 0; column < rows.genes; ++column)
+      if (const float value = values[row * rows.genes + column]; value != 0) {
+        rows.indices.push_back(static_cast<std::int32_t>(column));
+        rows.values.push_back(value);
       }
-    chunk.indptr.push_back(static_cast<std::int64_t>(chunk.values.size()));
+    rows.indptr.push_back(static_cast<std::int64_t>(rows.values.size()));
   }
+  return static_cast<std::int64_t>(values.size() * sizeof(float));
 }
 
-Chunk H5adSource::load(std::int64_t id) const {
-  const ChunkInfo& info = index_.at(id);
-  const std::int64_t begin = info.first_cell, end = begin + info.rows;
-  Chunk chunk{
-      .id = id, .rows = info.rows, .genes = static_cast<std::int64_t>(vocabulary_.genes.size())};
-  if (sparse_)
-    read_csr_rows(begin, end, chunk);
-  else
-    read_dense_rows(begin, end, chunk);
-  expression_.prepare(chunk, file_.path() + ": " + matrix_, begin);
-  chunk.labels.reserve(info.rows * codes_.size());
-  for (std::int64_t cell = begin; cell < end; ++cell)
-    for (const auto& codes : codes_) chunk.labels.push_back(codes[cell]);
-  return chunk;
+std::int64_t H5adSource::append(const ChunkInfo& chunk, std::int64_t begin, std::int64_t end,
+                                Chunk& rows) const {
+  const std::int64_t from = rows.rows, first = chunk.first_cell + begin,
+                     last = chunk.first_cell + end;
+  const std::int64_t bytes =
+      sparse_ ? append_csr(first, last, rows) : append_dense(first, last, rows);
+  rows.rows += end - begin;
+  expression_.prepare(rows, file_.path() + ": " + matrix_, first, from);
+  for (std::int64_t cell = first; cell < last; ++cell)
+    for (const auto& codes : codes_) rows.labels.push_back(codes[cell]);
+  return bytes;
+}
+
+void H5adSource::expect(std::int64_t chunk, std::int64_t begin, std::int64_t end) const {
+  if (!sparse_) return;
+  const std::int64_t first = indptr_[index_[chunk].first_cell + begin],
+                     last = indptr_[index_[chunk].first_cell + end];
+  if (first < 0 || last < first || last > entries_) return;
+  indices_->expect(first, last);
+  values_->expect(first, last);
 }
 
 }  // namespace cellmill::data

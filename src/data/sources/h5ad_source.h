@@ -1,13 +1,16 @@
 #pragma once
 // One AnnData file: X, raw/X or a layer, as CSR or dense; labels from columns of obs; chunks are
-// runs of `chunk_cells` rows read by ranges, so memory does not grow with the file. Format: anndata
-// "On-disk format" (csr_matrix, array, dataframe, categorical).
+// runs of `chunk_cells` rows. Row pointers and labels are kept, entries are read by ranges, around
+// the HDF5 library where their layout allows it (io/hdf5_elements.h). Format: anndata "On-disk
+// format" (csr_matrix, array, dataframe, categorical).
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "data/chunk_source.h"
 #include "data/expression.h"
 #include "io/hdf5.h"
+#include "io/hdf5_elements.h"
 
 namespace cellmill::data {
 
@@ -20,19 +23,26 @@ class H5adSource : public ChunkSource {
   explicit H5adSource(const SourceOptions& options);
   const std::vector<ChunkInfo>& index() const override { return index_; }
   const Vocabulary& vocabulary() const override { return vocabulary_; }
-  Chunk load(std::int64_t id) const override;
+  bool reads_rows() const override { return true; }
+  std::int64_t entries() const override { return entries_; }
+  void expect(std::int64_t chunk, std::int64_t begin, std::int64_t end) const override;
 
  private:
   std::pair<std::int64_t, std::int64_t> open_matrix(const SourceOptions& options);
   void read_labels(const SourceOptions& options, std::int64_t cells);
-  void read_csr_rows(std::int64_t begin, std::int64_t end, Chunk& chunk) const;
-  void read_dense_rows(std::int64_t begin, std::int64_t end, Chunk& chunk) const;
+  std::int64_t append(const ChunkInfo& chunk, std::int64_t begin, std::int64_t end,
+                      Chunk& rows) const override;
+  std::int64_t append_csr(std::int64_t begin, std::int64_t end, Chunk& rows) const;
+  std::int64_t append_dense(std::int64_t begin, std::int64_t end, Chunk& rows) const;
 
   io::H5File file_;
   Expression expression_;
   std::string matrix_;  // its place in the file
   bool sparse_ = true;
-  std::int64_t entries_ = 0;  // stored ones of a sparse matrix
+  std::int64_t entries_ = 0;
+  std::vector<std::int64_t> indptr_;  // of a sparse matrix, as the file has it
+  std::optional<io::H5Elements<std::int32_t>> indices_;
+  std::optional<io::H5Elements<float>> values_;
   Vocabulary vocabulary_;
   std::vector<ChunkInfo> index_;
   std::vector<std::vector<std::int32_t>> codes_;  // [field][cell]

@@ -17,6 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kOpenFiles = 128;
+
 std::vector<std::string> read_genes(const std::string& path) {
   if (!fs::exists(path))
     throw DataError({path, {}, {}, {}}, "no file with the names of the genes",
@@ -75,7 +77,10 @@ void NpzSource::find_files(const SourceOptions& options) {
   vocabulary_.genes = read_genes(genes);
   std::int64_t cells = 0;
   for (const auto& [number, path] : files) {
-    const auto [rows, columns] = io::read_csr_shape(path);
+    const io::CsrReader file(path);
+    const std::int64_t rows = file.rows(), columns = file.columns();
+    reads_rows_ = reads_rows_ && file.by_range();
+    entries_ += file.entries();
     if (columns != static_cast<std::int64_t>(vocabulary_.genes.size()))
       throw DataError(
           {path, "shape", fmt::format("{} columns, as {} names", vocabulary_.genes.size(), genes),
@@ -85,6 +90,7 @@ void NpzSource::find_files(const SourceOptions& options) {
     number_.push_back(number);
     cells += rows;
   }
+  files_ = std::make_unique<File[]>(index_.size());
 }
 
 void NpzSource::check_codes() const {
@@ -106,23 +112,64 @@ void NpzSource::check_codes() const {
   }
 }
 
-Chunk NpzSource::load(std::int64_t id) const {
-  const ChunkInfo& info = index_.at(id);
-  io::CsrFile file = io::read_csr(info.name);
-  if (file.rows != info.rows || file.columns != static_cast<std::int64_t>(vocabulary_.genes.size()))
-    throw DataError(
-        {info.name, "shape", fmt::format("{} x {}", info.rows, vocabulary_.genes.size()),
-         fmt::format("{} x {}", file.rows, file.columns)},
-        "the file changed since it was opened");
-  Chunk chunk{.id = id,
-              .rows = file.rows,
-              .genes = file.columns,
-              .indptr = std::move(file.indptr),
-              .indices = std::move(file.indices),
-              .values = std::move(file.values)};
-  expression_.prepare(chunk, info.name);
-  if (codes_) chunk.labels = codes_->read(number_[id]);
-  return chunk;
+std::shared_ptr<const io::CsrReader> NpzSource::open(const ChunkInfo& chunk) const {
+  File& file = files_[chunk.id];
+  std::unique_lock lock(file.mutex);
+  if (file.open) return file.open;
+  auto reader = std::make_shared<const io::CsrReader>(chunk.name);
+  const auto genes = static_cast<std::int64_t>(vocabulary_.genes.size());
+  if (reader->rows() != chunk.rows || reader->columns() != genes ||
+      (reads_rows_ && !reader->by_range()))
+    throw DataError({chunk.name, "shape", fmt::format("{} x {}", chunk.rows, genes),
+                     fmt::format("{} x {}", reader->rows(), reader->columns())},
+                    "the file changed since it was opened");
+  if (file.indptr.empty()) file.indptr = reader->read_indptr();
+  if (codes_ && file.codes.empty()) file.codes = codes_->read(number_[chunk.id]);
+  file.open = reader;
+  lock.unlock();
+  close_oldest(chunk.id);
+  return reader;
+}
+
+void NpzSource::close_oldest(std::int64_t opened) const {
+  std::int64_t oldest = -1;
+  {
+    const std::lock_guard lock(opened_mutex_);
+    opened_.push_back(opened);
+    if (opened_.size() <= kOpenFiles) return;
+    oldest = opened_.front();
+    opened_.pop_front();
+  }
+  const std::lock_guard lock(files_[oldest].mutex);
+  files_[oldest].open.reset();
+}
+
+std::int64_t NpzSource::append(const ChunkInfo& chunk, std::int64_t begin, std::int64_t end,
+                               Chunk& rows) const {
+  const auto reader = open(chunk);
+  const File& file = files_[chunk.id];
+  if (!reader->by_range() && (begin > 0 || end < chunk.rows)) {
+    Chunk whole;
+    const std::int64_t bytes = read(chunk.id, 0, chunk.rows, whole);
+    rows.append(whole, begin, end);
+    return bytes;
+  }
+  const std::int64_t first = file.indptr[begin], from = rows.rows, held = rows.entries();
+  const std::int64_t bytes =
+      reader->append_entries(first, file.indptr[end], rows.indices, rows.values);
+  for (std::int64_t row = begin; row < end; ++row)
+    rows.indptr.push_back(held + file.indptr[row + 1] - first);
+  rows.rows += end - begin;
+  expression_.prepare(rows, chunk.name, begin, from);
+  const auto fields = static_cast<std::int64_t>(vocabulary_.fields.size());
+  rows.labels.insert(rows.labels.end(), file.codes.begin() + begin * fields,
+                     file.codes.begin() + end * fields);
+  return bytes;
+}
+
+void NpzSource::expect(std::int64_t chunk, std::int64_t begin, std::int64_t end) const {
+  const auto reader = open(index_.at(chunk));
+  reader->expect_entries(files_[chunk].indptr[begin], files_[chunk].indptr[end]);
 }
 
 }  // namespace cellmill::data

@@ -182,13 +182,18 @@ void SyntheticSource::add_cell(std::int64_t cell, std::vector<float>& weight, Ch
   }
 }
 
-Chunk SyntheticSource::load(std::int64_t id) const {
-  const ChunkInfo& info = index_.at(id);
-  Chunk chunk{.id = id, .rows = info.rows, .genes = options_.synthetic_genes};
-  chunk.indptr.push_back(0);
+std::int64_t SyntheticSource::append(const ChunkInfo& chunk, std::int64_t begin, std::int64_t end,
+                                     Chunk& rows) const {
   std::vector<float> weight;
-  for (std::int64_t row = 0; row < info.rows; ++row) add_cell(info.first_cell + row, weight, chunk);
-  return chunk;
+  for (std::int64_t row = begin; row < end; ++row) add_cell(chunk.first_cell + row, weight, rows);
+  rows.rows += end - begin;
+  return 0;
+}
+
+std::int64_t SyntheticSource::entries() const {
+  return static_cast<std::int64_t>(static_cast<double>(options_.synthetic_cells) *
+                                   static_cast<double>(options_.synthetic_genes) *
+                                   options_.synthetic_density);
 }
 
 std::vector<float> SyntheticSource::expected_expression(

@@ -20,7 +20,8 @@ class SyntheticSource : public ChunkSource {
   explicit SyntheticSource(const SourceOptions& options);
   const std::vector<ChunkInfo>& index() const override { return index_; }
   const Vocabulary& vocabulary() const override { return vocabulary_; }
-  Chunk load(std::int64_t id) const override;
+  bool reads_rows() const override { return true; }
+  std::int64_t entries() const override;
 
   const std::vector<Field>& planted_fields() const { return planted_; }
   /// The planted truth: mean expression [genes] of cells of these categories, one code a planted
@@ -31,6 +32,8 @@ class SyntheticSource : public ChunkSource {
   std::vector<std::int32_t> planted_codes(std::int64_t cell) const;
 
  private:
+  std::int64_t append(const ChunkInfo& chunk, std::int64_t begin, std::int64_t end,
+                      Chunk& rows) const override;
   struct Effect {
     std::int32_t gene;
     float factor;  // of the rate: exp(delta)

@@ -75,8 +75,8 @@ CATCH_TEST_CASE("columns of a row are brought into order", "[expression]") {
   Chunk chunk = two_rows();
   chunk.indices = {4, 1, 9, 0, 3};
   Expression(false).prepare(chunk, "f");
-  CATCH_CHECK(chunk.indices == std::vector<std::int32_t>{1, 4, 0, 3, 9});
-  CATCH_CHECK(chunk.values == std::vector<float>{3, 1, 0, 2, 0.5});
+  CATCH_CHECK(chunk.indices == UnsetVector<std::int32_t>{1, 4, 0, 3, 9});
+  CATCH_CHECK(chunk.values == UnsetVector<float>{3, 1, 0, 2, 0.5});
 }
 
 CATCH_TEST_CASE("counts become log1p of counts per 10,000; empty rows stay zero", "[expression]") {

@@ -34,15 +34,23 @@ struct Watched : ChunkSource {
   explicit Watched(const SourceOptions& options) : inner(options), loads(inner.index().size()) {}
   const std::vector<ChunkInfo>& index() const override { return inner.index(); }
   const Vocabulary& vocabulary() const override { return inner.vocabulary(); }
-  Chunk load(std::int64_t id) const override {
-    ++loads[id];
-    if (id == broken) throw DataError({"chunk_" + std::to_string(id), "", "", ""}, "is broken");
+  bool reads_rows() const override { return by_rows; }
+  std::int64_t entries() const override { return inner.entries(); }
+  std::int64_t append(const ChunkInfo& chunk, std::int64_t begin, std::int64_t end,
+                      Chunk& rows) const override {
+    ++loads[chunk.id];
+    rows_read += end - begin;
+    if (chunk.id == broken)
+      throw DataError({"chunk_" + std::to_string(chunk.id), "", "", ""}, "is broken");
     if (delay_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
-    return inner.load(id);
+    inner.read(chunk.id, begin, end, rows);
+    return end - begin;
   }
   SyntheticSource inner;
   mutable std::vector<std::atomic<int>> loads;
+  mutable std::atomic<std::int64_t> rows_read{0};
   std::int64_t broken = -1;
+  bool by_rows = true;
   int delay_ms = 0;
 };
 

@@ -108,8 +108,8 @@ CATCH_TEST_CASE("columns are renamed, dropped and sorted again") {
   const data::Chunk out = with_columns(chunk, {4, -1, 0}, 5);
   CATCH_CHECK(out.genes == 5);
   CATCH_CHECK(out.indptr == std::vector<std::int64_t>{0, 2, 2});
-  CATCH_CHECK(out.indices == std::vector<std::int32_t>{0, 4});
-  CATCH_CHECK(out.values == std::vector<float>{3, 1});
+  CATCH_CHECK(out.indices == UnsetVector<std::int32_t>{0, 4});
+  CATCH_CHECK(out.values == UnsetVector<float>{3, 1});
 }
 
 }  // namespace cellmill::infer

@@ -121,7 +121,7 @@ CATCH_TEST_CASE("a matrix comes back as it was written", "[npz]") {
     CATCH_CHECK(ZipFile(scratch / "m.npz").find("data.npy")->method == (compressed ? 8 : 0));
   }
   write_csr(scratch / "empty.npz",
-            {.rows = 0, .columns = 3, .indptr = {0}, .indices = {}, .values = {}}, true);
+            CsrFile{.rows = 0, .columns = 3, .indptr = {0}, .indices = {}, .values = {}}, true);
   CATCH_CHECK(read_csr(scratch / "empty.npz").columns == 3);
 }
 

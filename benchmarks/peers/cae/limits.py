@@ -1,0 +1,71 @@
+"""Arithmetic limits of a training step on this machine, one JSON line a (size, batch).
+
+    limits.py [--sizes real,full] [--batches 512,2048,8192] [--threads N]
+
+Measures the peaks first (float32 and bfloat16 matrix products, memory copy), then counts: products at their peak, the sparse first
+layer and its gradient as gathers from the last-level cache (--gather), Adam as one stream over 28 bytes a parameter.
+"dense" computes cells x genes products, "factored" pays the gene dimension once a step through symmetric K x K Grams, K = (F+1) L.
+"""
+
+import argparse, json, math, time
+import torch
+from cycle_model import SIZES, Config, clf_shapes, gen_shapes
+
+NONZEROS = {"small": 200, "real": 1350, "real256": 1350, "full": 1850}  # a cell, of synth.py
+
+
+def best(work, run, repeats=7):
+    run()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return work / min(times) / 1e9
+
+
+def measure_peaks():
+    peaks, n = {}, 2048
+    for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        x, y, out = torch.randn(n, n).to(dtype), torch.randn(n, n).to(dtype), torch.empty(n, n, dtype=dtype)
+        peaks[name] = best(2 * n**3, lambda: torch.mm(x, y, out=out))
+    source = torch.randn(64 << 20)
+    target = torch.empty_like(source)
+    peaks["copy"] = best(2 * source.numel() * 4, lambda: target.copy_(source))
+    return peaks
+
+
+def limits(size, batch, peaks, gather):
+    config = Config(**SIZES[size])
+    genes, latent, fields, hidden = config.n_genes, config.latent, len(config.fields), config.clf_hidden[0]
+    k, heads = (fields + 1) * latent, fields * latent
+    parameters = sum(math.prod(s) for s in {**gen_shapes(config), **clf_shapes(config)}.values())
+    pools = 12 * batch * heads * latent
+    dense = 2 * (batch * genes * (9 * k + 2 * hidden) + pools)
+    factored = 2 * (genes * (1.5 * k * k + 3 * k * heads + 2 * k * hidden) + pools)
+    gathered = batch * NONZEROS[size] * 4 * 2
+    adam = parameters * 28 / 1e9 / peaks["copy"]
+    rates = {}
+    for name in ("float32", "bfloat16"):
+        rates["dense_" + name] = batch / (dense / 1e9 / peaks[name] + gathered * (k + hidden) / 1e9 / gather + adam)
+        rates["factored_" + name] = batch / (factored / 1e9 / peaks[name] + gathered * (k + heads + hidden) / 1e9 / gather + adam)
+    return {"size": size, "batch": batch, "parameters": parameters, **{n: round(r, 1) for n, r in rates.items()}}
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--sizes", default="real")
+    options.add_argument("--batches", default="512,2048,8192")
+    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--gather", type=float, default=100, help="GB/s gathered by a tiled sparse product")
+    chosen = options.parse_args()
+    torch.set_num_threads(chosen.threads)
+    peaks = measure_peaks()
+    for size in chosen.sizes.split(","):
+        for batch in map(int, chosen.batches.split(",")):
+            line = limits(size, batch, peaks, chosen.gather)
+            print(json.dumps({"benchmark": "step_limits", **line, "peaks": {n: round(p, 1) for n, p in peaks.items()}}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
