@@ -21,8 +21,7 @@ int pack_command(comm::World& world, const Arguments& arguments) {
   line.option("seed", &options.seed, "of that order");
   line.option("shard-cells", &options.shard_cells, "cells a file; 0: all in one",
               config::Need::kOptional, config::at_least(0));
-  line.option("threads", &options.threads,
-              "threads that read and code, each with a chunk in memory; 0: one a core",
+  line.option("threads", &options.threads, "threads that read and code cells; 0: one a core",
               config::Need::kOptional, config::at_least(0));
   run.declare(line);
   if (!line.parse(arguments)) {

@@ -7,6 +7,8 @@
 
 #include "base/format.h"
 #include "io/descriptor.h"
+#include "io/digest_avx2.h"
+#include "io/row_code_avx2.h"
 
 namespace cellmill::io {
 
@@ -26,7 +28,8 @@ std::string Digester::value() const {
 }
 
 std::uint64_t digest_number(const void* data, std::size_t bytes, std::uint64_t seed) {
-  return XXH3_64bits_withSeed(data, bytes, seed);
+  static const bool fast = avx2::supported();
+  return fast ? avx2::digest_number(data, bytes, seed) : XXH3_64bits_withSeed(data, bytes, seed);
 }
 
 std::string digest(const void* data, std::size_t bytes) {

@@ -21,18 +21,15 @@ void CodedRows::append(std::int64_t number, std::span<const std::int32_t> labels
   ends_.push_back(bytes_.size());
 }
 
-void CodedRows::append(const Chunk& chunk, std::int64_t begin, std::int64_t end,
-                       std::int64_t first) {
-  for (std::int64_t r = begin; r < end; ++r) {
+void CodedRows::append(const Chunk& chunk, std::int64_t first) {
+  for (std::int64_t r = 0; r < chunk.rows; ++r) {
     const auto at = static_cast<std::size_t>(chunk.indptr[r]);
     const auto n = static_cast<std::size_t>(chunk.indptr[r + 1]) - at;
     io::encode_row({chunk.indices.data() + at, n}, {chunk.values.data() + at, n}, bytes_);
     ends_.push_back(bytes_.size());
     numbers_.push_back(first + r);
   }
-  const auto fields = static_cast<std::int64_t>(fields_);
-  labels_.insert(labels_.end(), chunk.labels.begin() + begin * fields,
-                 chunk.labels.begin() + end * fields);
+  labels_.insert(labels_.end(), chunk.labels.begin(), chunk.labels.end());
 }
 
 void CodedRows::clear() {

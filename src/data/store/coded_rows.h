@@ -32,8 +32,8 @@ class CodedRows {
   }
   void append(std::int64_t number, std::span<const std::int32_t> labels,
               std::span<const std::uint8_t> row);
-  /// Codes rows [begin, end) of `chunk`, whose row 0 has the number `first`.
-  void append(const Chunk& chunk, std::int64_t begin, std::int64_t end, std::int64_t first);
+  /// Codes all rows of `chunk`, of which the first has the number `first`.
+  void append(const Chunk& chunk, std::int64_t first);
   void clear();
 
  private:

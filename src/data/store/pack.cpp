@@ -24,6 +24,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// Of a source that reads rows: enough to be read in long runs, little enough to be held.
+constexpr std::int64_t kPieceCells = 4096;
+
 std::int64_t threads_of(const PackOptions& options) {
   return options.threads > 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
 }
@@ -73,21 +76,35 @@ std::string job_text(const StoreFacts& facts, std::int64_t shard_cells) {
   return json.dump(1) + "\n";
 }
 
+struct Piece {
+  std::int64_t chunk, begin, end;
+};
+
+/// The cells from number `first` on, in pieces that are read at once.
+std::vector<Piece> pieces_of(const ChunkSource& source, std::int64_t first) {
+  std::vector<Piece> pieces;
+  for (const ChunkInfo& chunk : source.index()) {
+    const std::int64_t most = source.reads_rows() ? kPieceCells : chunk.rows;
+    for (std::int64_t begin = std::max(first - chunk.first_cell, std::int64_t{0});
+         begin < chunk.rows; begin += most)
+      pieces.push_back({chunk.id, begin, std::min(begin + most, chunk.rows)});
+  }
+  return pieces;
+}
+
 /// All cells of the source from number `first` on, coded, in order.
 template <class Take>
 void code_cells(const ChunkSource& source, std::int64_t first, std::int64_t threads, Take take) {
-  const auto& index = source.index();
-  const auto after = std::partition_point(index.begin(), index.end(), [&](const ChunkInfo& chunk) {
-    return chunk.first_cell + chunk.rows <= first;
-  });
-  const auto code = [&](std::int64_t id) {
-    const Chunk chunk = source.load(id);
+  const std::vector<Piece> pieces = pieces_of(source, first);
+  const auto code = [&](std::int64_t i) {
+    const Piece& piece = pieces[i];
+    Chunk chunk;
+    source.read(piece.chunk, piece.begin, piece.end, chunk);
     CodedRows rows(source.vocabulary().fields.size());
-    const std::int64_t number = index[id].first_cell;
-    rows.append(chunk, std::max(first - number, std::int64_t{0}), chunk.rows, number);
+    rows.append(chunk, source.index()[piece.chunk].first_cell + piece.begin);
     return rows;
   };
-  in_order(after - index.begin(), static_cast<std::int64_t>(index.size()), threads, code, take);
+  in_order(0, static_cast<std::int64_t>(pieces.size()), threads, code, take);
 }
 
 void check_output(const PackOptions& options) {

@@ -14,7 +14,8 @@ struct PackOptions {
   bool shuffle = false;
   std::int64_t seed = 0;         ///< of the shuffle
   std::int64_t shard_cells = 0;  ///< 0: one file
-  std::int64_t threads = 0;      ///< that read and code chunks, each holding one; 0: one a core
+  std::int64_t threads = 0;      ///< that read and code cells, each holding 4,096 or, where a
+                                 ///< source reads no less, a chunk; 0: one a core
 };
 
 struct PackReport {
