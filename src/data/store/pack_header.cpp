@@ -85,9 +85,7 @@ PackHeader check_header(const io::Descriptor& file) {
                 bytes < header.bytes ? "is cut short" : "has grown");
   const std::string structure = structure_digest(file, header);
   if (structure != header.structure)
-    throw wrong(file,
-                fmt::format("bytes 512 to {} or {} to {}", header.blocks_begin - 1,
-                            header.blocks_begin + header.blocks_bytes, header.bytes - 1),
+    throw wrong(file, fmt::format("bytes 512 to {} or behind the blocks", header.blocks_begin - 1),
                 "digest " + header.structure, structure, "its names or tables are damaged");
   return header;
 }
