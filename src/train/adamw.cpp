@@ -78,12 +78,14 @@ void AdamW::step_by_kernel(double schedule, const std::vector<at::Tensor>& touch
   const double rate = group_.learning_rate * schedule;
   for_stepped(touched, [&](Slot& slot, std::int64_t row) {
     const auto steps = ++slot.steps.mutable_data_ptr<float>()[row];
-    const AdamwFactors factors{static_cast<float>(1 - rate * slot.parameter.weight_decay),
-                               static_cast<float>(rate / (1 - std::pow(group_.beta1, steps))),
-                               static_cast<float>(group_.beta1),
-                               static_cast<float>(group_.beta2),
-                               static_cast<float>(std::sqrt(1 - std::pow(group_.beta2, steps))),
-                               static_cast<float>(group_.epsilon)};
+    const auto single = [](double x) { return static_cast<float>(x); };
+    const AdamwFactors factors{.keep = single(1 - rate * slot.parameter.weight_decay),
+                               .weight1 = single(1 - group_.beta1),
+                               .weight2 = single(1 - group_.beta2),
+                               .beta2 = single(group_.beta2),
+                               .step = single(rate / (1 - std::pow(group_.beta1, steps))),
+                               .correction2 = single(std::sqrt(1 - std::pow(group_.beta2, steps))),
+                               .epsilon = single(group_.epsilon)};
     const auto count = slot.parameter.value.numel() / slot.steps.numel();
     for (std::int64_t at = 0; at < count; at += kPiece)
       pieces.push_back({slot.begin + row * count + at, std::min(kPiece, count - at), factors});

@@ -6,9 +6,10 @@
 namespace cellmill::train {
 
 struct AdamwFactors {
-  float keep;  ///< 1 - learning rate * decay
-  float step;  ///< learning rate / (1 - beta1^t)
-  float beta1, beta2;
+  float keep;              ///< 1 - learning rate * decay
+  float weight1, weight2;  ///< 1 - beta1, 1 - beta2: of the new gradient, of its square
+  float beta2;
+  float step;         ///< learning rate / (1 - beta1^t)
   float correction2;  ///< sqrt(1 - beta2^t)
   float epsilon;
 };

@@ -27,15 +27,15 @@ class Comparison {
     note(name, difference / (e.norm().item<double>() + kFloor), double_ ? 1e-10 : single_);
   }
 
-  /// After steps of Adam: by element. float32 rounds with the largest of a tensor; and where a
-  /// gradient is near zero Adam's step is a ratio of rounding errors, so that it may differ by a
-  /// part of `moved`, learning rate times steps (0: moments).
+  /// After steps of Adam: by element. Where a gradient is near zero Adam's step is a ratio of
+  /// rounding errors, so that float32 may differ by a part of `moved`, learning rate times steps
+  /// (0: moments).
   void stepped(const std::string& name, double moved, const at::Tensor& ours,
                const at::Tensor& expected) {
     if (!same_shape(name, ours, expected) || ours.numel() == 0) return;
     const auto e = expected.to(at::kDouble);
     const auto allowed =
-        double_ ? 1e-10 * e.abs() + 1e-12 : single_ * e.abs().max() + 5e-6 + 0.01 * moved;
+        double_ ? 1e-10 * e.abs() + 1e-12 : single_ * e.abs() + 5e-6 + 0.01 * moved;
     const auto ratio = (ours.detach().to(at::kDouble) - e).abs() / allowed;
     note(name, ratio.max().item<double>(), 1);
   }
