@@ -29,14 +29,6 @@ at::ScalarType dtype_of(const LoopOptions& o) {
   return o.precision == "float64" ? at::kDouble : at::kFloat;
 }
 
-/// The device of this rank; opens NCCL's world where it is CUDA.
-c10::Device choose_device(comm::World& world, const std::string& wanted) {
-  const bool there = at::globalContext().hasCUDA();
-  if (wanted == "cpu" || (wanted == "auto" && !there)) return c10::kCPU;
-  comm::use_cuda(world);
-  return world.device;
-}
-
 class Trainer {
  public:
   Trainer(comm::World& world, const RunOptions& options, const std::string& config, Start start);
@@ -343,6 +335,13 @@ void Trainer::save() {
 }
 
 }  // namespace
+
+c10::Device choose_device(comm::World& world, const std::string& wanted) {
+  const bool there = at::globalContext().hasCUDA();
+  if (wanted == "cpu" || (wanted == "auto" && !there)) return c10::kCPU;
+  comm::use_cuda(world);
+  return world.device;
+}
 
 Exit train(comm::World& world, const RunOptions& options, const std::string& config, Start start) {
   install_stop_signals();
