@@ -10,7 +10,8 @@ namespace cellmill::data {
 namespace {
 
 constexpr std::int64_t kCellsAhead = 4096;      // of batches made ahead, at least two batches
-constexpr double kMemorySpeed = 2e9;            // bytes/s of one thread: slower reads are from disk
+constexpr double kMemorySpeed = 1.5e9;          // bytes/s of one thread: slower reads are from disk
+constexpr std::size_t kRowsAtOnce = 16;         // read, then checked while the cache has them
 constexpr std::int64_t kBytesJudged = 1 << 16;  // of a read that says how fast reads are
 
 std::int64_t bytes_per_cell(const ChunkSource& source) {
@@ -331,7 +332,8 @@ void Assembler::read(const Window& window, std::size_t item, std::unique_lock<st
     } else {
       const auto taken = plan->rows_of(block);
       for (std::size_t i = 0, j = 0; i < taken.size(); i = j) {
-        for (j = i + 1; j < taken.size() && taken[j] == taken[j - 1] + 1;) ++j;
+        for (j = i + 1; j < taken.size() && taken[j] == taken[j - 1] + 1 && j - i < kRowsAtOnce;)
+          ++j;
         bytes += source_.read(block.chunk, taken[i], taken[j - 1] + 1, *rows);
       }
     }

@@ -2,23 +2,28 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
-#include <sys/mman.h>
+#include <ATen/ops/from_blob.h>
 
 #include <algorithm>
+
+#include "base/huge_memory.h"
 
 namespace cellmill::data {
 namespace {
 
 constexpr std::size_t kSlotsKept = 6;
-constexpr std::uintptr_t kHugePage = 2 << 20;
 
 void fit(at::Tensor& tensor, std::int64_t size, at::ScalarType type) {
   if (tensor.defined() && tensor.numel() >= size) return;
-  tensor = at::empty({size + size / 8}, type);
-  const auto begin = reinterpret_cast<std::uintptr_t>(tensor.mutable_data_ptr());
-  const auto first = (begin + kHugePage - 1) / kHugePage * kHugePage,
-             last = (begin + tensor.nbytes()) / kHugePage * kHugePage;
-  if (last > first) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+  const std::int64_t room = size + size / 8;
+  const std::size_t bytes = static_cast<std::size_t>(room) * c10::elementSize(type);
+  if (bytes < kHugeFrom) {
+    tensor = at::empty({room}, type);
+    return;
+  }
+  tensor = at::Tensor();  // its memory may serve
+  tensor = at::from_blob(
+      take_huge(bytes), {room}, [bytes](void* memory) { give_huge(memory, bytes); }, type);
 }
 
 }  // namespace
