@@ -34,10 +34,12 @@ struct Size {
 const std::map<std::string, Size> kSizes = {
     {"small", {2000, 64, 128, {5, 20, 3}, 0.1}},
     {"real", {20000, 128, 256, {20, 300, 3, 60}, 0.067}},
+    {"real256", {20000, 256, 256, {20, 300, 3, 60}, 0.067}},
+    {"full", {60664, 512, 256, {20, 300, 3, 60}, 0.031}},
 };
 
 struct Options {
-  std::string size = "small", device = "cpu", precision = "float32";
+  std::string size = "small", device = "cpu", precision = "float32", compute = "auto";
   std::int64_t batch = 512, cells = 4096, warm_up = 5, steps = 20;
 };
 
@@ -55,8 +57,10 @@ std::unique_ptr<data::ChunkSource> open_cells(const Options& o, const Size& size
   return data::open_source(source);
 }
 
-std::unique_ptr<models::Model> open_model(const Size& size, const data::ChunkSource& source) {
+std::unique_ptr<models::Model> open_model(const Options& o, const Size& size,
+                                          const data::ChunkSource& source) {
   models::ModelOptions model;
+  model.cycle_autoencoder.compute = o.compute;
   model.cycle_autoencoder.latent = size.latent;
   model.cycle_autoencoder.classifier_hidden = {size.classifier};
   return models::make_model(model, source.vocabulary(), 0, at::kFloat);
@@ -74,7 +78,7 @@ Samples measure(comm::World& world, const Options& o, const Size& size) {
                           ? c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(world.local_rank))
                           : c10::Device(c10::kCPU);
   const auto source = open_cells(o, size);
-  const auto model = open_model(size, *source);
+  const auto model = open_model(o, size, *source);
   model->to(device);
   data::DeviceFeed feed(device);
   data::PlanOptions plan;
@@ -135,6 +139,7 @@ void report(const comm::World& world, const Options& o, const Samples& samples) 
                    {"device", o.device},
                    {"precision", o.precision},
                    {"size", o.size},
+                   {"compute", o.compute},
                    {"ranks", world.size},
                    {"threads", at::get_num_threads()},
                    {"batch_per_rank", o.batch},
@@ -157,8 +162,10 @@ void report(const comm::World& world, const Options& o, const Samples& samples) 
 int run(comm::World& world, const std::vector<std::string>& arguments) {
   Options o;
   config::CommandLine line("bench_step", "Where the time of a training step goes.");
-  line.option("size", &o.size, "small or real", config::Need::kOptional,
-              config::one_of({"small", "real"}));
+  line.option("size", &o.size, "small, real, real256 or full", config::Need::kOptional,
+              config::one_of({"small", "real", "real256", "full"}));
+  line.option("compute", &o.compute, "form of the step", config::Need::kOptional,
+              config::one_of({"auto", "dense", "factored"}));
   line.option("batch", &o.batch, "cells a step and rank", config::Need::kOptional,
               config::at_least(1));
   line.option("cells", &o.cells, "synthetic cells", config::Need::kOptional, config::at_least(1));

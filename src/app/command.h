@@ -1,5 +1,5 @@
 #pragma once
-// A subcommand of the program: one file, one function, one line in command_table.cpp. The function
+// A subcommand of the program: one file, one function, one line in front/command_list.h. The function
 // gets the world and the arguments after the subcommand's name, answers --help itself (with
 // config::CommandLine), throws what goes wrong, and returns the exit code.
 #include <string>
@@ -13,13 +13,12 @@ namespace cellmill::app {
 using Arguments = std::vector<std::string>;
 
 struct Command {
-  std::string group;  ///< heading in `cellmill --help`
   std::string name;
   std::string summary;
   int (*run)(comm::World& world, const Arguments& arguments);
 };
 
-/// In the order of `cellmill --help`; the commands of a group stand together.
+/// In the order of `cellmill --help`.
 std::vector<Command> command_table();
 
 /// Runs the subcommand that `arguments` begins with, or answers --help and --version. Throws

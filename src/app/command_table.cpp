@@ -1,30 +1,16 @@
 #include "app/command.h"
+#include "front/command_list.h"
 
 namespace cellmill::app {
 
-// One declaration and one line a command; its body is in <name>_command.cpp.
-int train_command(comm::World&, const Arguments&);
-int counterfactual_command(comm::World&, const Arguments&);
-int contributions_command(comm::World&, const Arguments&);
-int classify_command(comm::World&, const Arguments&);
-int inspect_command(comm::World&, const Arguments&);
-int golden_command(comm::World&, const Arguments&);
-int config_command(comm::World&, const Arguments&);
-int completion_command(comm::World&, const Arguments&);
+#define DECLARATION(heading, name, summary) int name##_command(comm::World&, const Arguments&);
+CELLMILL_COMMANDS(DECLARATION)
+#undef DECLARATION
 
 std::vector<Command> command_table() {
-  return {
-      {"Train", "train", "train a model, alone or over MPI", train_command},
-      {"Ask", "counterfactual", "what would these cells express under other contexts?",
-       counterfactual_command},
-      {"Ask", "contributions", "how much does each head contribute to each cell?",
-       contributions_command},
-      {"Ask", "classify", "which contexts does the model see in cells?", classify_command},
-      {"Ask", "inspect", "what is in a checkpoint or run?", inspect_command},
-      {"Check", "golden", "compare training steps with another implementation's", golden_command},
-      {"Settings", "config", "explain, dump or list the settings of a run", config_command},
-      {"Settings", "completion", "a completion script for bash, zsh or fish", completion_command},
-  };
+#define ROW(heading, name, summary) {#name, summary, name##_command},
+  return {CELLMILL_COMMANDS(ROW)};
+#undef ROW
 }
 
 }  // namespace cellmill::app

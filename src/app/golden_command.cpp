@@ -9,12 +9,14 @@
 namespace cellmill::app {
 
 int golden_command(comm::World& world, const Arguments& arguments) {
-  std::string folder;
+  std::string folder, compute = "dense";
   config::CommandLine line(
       "cellmill golden",
       "Runs every golden case of a folder: five training steps against another "
       "implementation's outputs, losses, gradients, moments and step counts.");
   line.positional("folder", &folder, "holds NAME.f32.safetensors and NAME.f64.safetensors");
+  line.option("compute", &compute, "form of the step; outputs over genes are compared in dense",
+              config::Need::kOptional, config::one_of({"dense", "factored"}));
   if (!line.parse(arguments)) {
     say(world, line.help());
     return 0;
@@ -33,7 +35,7 @@ int golden_command(comm::World& world, const Arguments& arguments) {
   std::sort(cases.begin(), cases.end());
   int passed = 0, failed = 0, skipped = 0;
   for (const auto& path : cases) {
-    const auto result = train::run_golden(path);
+    const auto result = train::run_golden(path, compute);
     using Verdict = train::GoldenResult::Verdict;
     const char* word = result.verdict == Verdict::kPassed   ? "passed"
                        : result.verdict == Verdict::kFailed ? "FAILED"

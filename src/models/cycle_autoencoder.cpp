@@ -69,8 +69,12 @@ std::vector<std::pair<std::string, at::Tensor>> CycleAutoencoder::buffers() {
   return populations_ ? populations_->buffers() : std::vector<std::pair<std::string, at::Tensor>>{};
 }
 
+nn::Csr CycleAutoencoder::csr(const data::Batch& batch) const {
+  return {batch.indptr, batch.indices, batch.values, batch.genes};
+}
+
 at::Tensor CycleAutoencoder::dense(const data::Batch& batch) const {
-  return nn::densify(batch.indptr, batch.indices, batch.values, batch.genes, dtype_);
+  return nn::densify(csr(batch), dtype_);
 }
 
 at::Tensor CycleAutoencoder::draw(const data::Batch& batch, std::uint64_t seed) const {
@@ -87,42 +91,49 @@ Losses CycleAutoencoder::losses(const data::Batch& batch, const StepContext& con
   return run(batch, draw(batch, context.seed), context, false).losses;
 }
 
-CycleOutputs CycleAutoencoder::run(const data::Batch& batch, const at::Tensor& targets,
-                                   const StepContext& context, bool keep_contributions) {
-  const auto& weight = options_.loss;
-  const auto cells = static_cast<double>(batch.global_cells);
+CycleOutputs CycleAutoencoder::dense_passes(const data::Batch& batch, const at::Tensor& targets,
+                                            const StepContext& context,
+                                            bool keep_contributions) const {
   const auto x = dense(batch);
   const auto from = generator_.routes(batch.labels), to = generator_.routes(targets);
-
   CycleOutputs out;
   out.first = generator_.pass(x, from, to, keep_contributions);
   out.second = generator_.pass(out.first.output, to, from, keep_contributions);
   out.target_logits = classifier_.logits(out.first.output, /*frozen=*/true);
   out.real_logits = classifier_.logits(x, /*frozen=*/false);
+  out.squared_error = nn::squared_error_sum(out.second.output, x);
+  if (populations_)
+    out.match = matching(out.first.output, match_keys(batch.labels, targets), context);
+  out.losses.touched = generator_.touched(from, to);
+  return out;
+}
+
+CycleOutputs CycleAutoencoder::run(const data::Batch& batch, const at::Tensor& targets,
+                                   const StepContext& context, bool keep_contributions) {
+  const auto& weight = options_.loss;
+  const auto cells = static_cast<double>(batch.global_cells);
+  CycleOutputs out = factored(batch) && !keep_contributions
+                         ? factored_passes(batch, targets, context)
+                         : dense_passes(batch, targets, context, keep_contributions);
 
   const auto over =
       weight.reconstruction_over == "sum" ? cells : cells * static_cast<double>(batch.genes);
-  const auto reconstruction = nn::squared_error_sum(out.second.output, x) / over;
   const auto target =
       labels_loss(out.target_logits, targets, known_labels(targets, context), cells);
   const auto real =
       labels_loss(out.real_logits, batch.labels, known_labels(batch.labels, context), cells);
   const auto mean = [](const std::vector<at::Tensor>& fields) { return at::stack(fields).mean(); };
   out.losses.terms = {
-      {"reconstruction", reconstruction, weight.reconstruction, "generator"},
+      {"reconstruction", out.squared_error / over, weight.reconstruction, "generator"},
       {"integration", integration(out.first, out.second, cells), weight.integration, "generator"},
       {"target", mean(target), weight.target, "generator"},
       {"classifier", mean(real), 1, "classifier"}};
-  if (populations_) {
-    out.losses.terms.push_back({"match", matching(out.first.output, batch.labels, targets, context),
-                                weight.match, "generator"});
-  }
+  if (populations_) out.losses.terms.push_back({"match", out.match, weight.match, "generator"});
   for (std::size_t f = 0; f < target.size(); ++f) {
     const auto& field = vocabulary_.fields[f].name;
     out.losses.terms.push_back({"target/" + field, target[f].detach(), 0, "generator"});
     out.losses.terms.push_back({"classifier/" + field, real[f].detach(), 0, "classifier"});
   }
-  out.losses.touched = generator_.touched(from, to);
   return out;
 }
 
@@ -160,22 +171,20 @@ std::vector<at::Tensor> CycleAutoencoder::labels_loss(const std::vector<at::Tens
   return losses;
 }
 
-at::Tensor CycleAutoencoder::matching(const at::Tensor& generated, const at::Tensor& source,
-                                      const at::Tensor& targets, const StepContext& context) const {
+at::Tensor CycleAutoencoder::match_keys(const at::Tensor& source, const at::Tensor& targets) const {
   auto keys = populations_->keys(targets);
   for (const auto field : match_kept_) {
     keys = keys.masked_fill(source.select(1, field) != targets.select(1, field), -1);
   }
+  return keys;
+}
+
+at::Tensor CycleAutoencoder::matching(const at::Tensor& generated, const at::Tensor& keys,
+                                      const StepContext& context) const {
   const auto residual = generated - populations_->means().index_select(0, at::clamp_min(keys, 0));
-  const auto rows = (keys >= 0).nonzero().squeeze(1);
-  const auto key = keys.index_select(0, rows);
-  const auto d = residual.detach().index_select(0, rows).to(populations_->means().options());
-  auto sum = at::zeros({populations_->count(), d.size(1) + 1}, d.options());
-  sum.slice(1, 0, d.size(1)).index_add_(0, key, d);
-  sum.select(1, d.size(1)).index_add_(0, key, at::ones({key.size(0)}, d.options()));
-  context.sum_over_ranks(sum);
-  return nn::population_matching(residual, keys, sum.slice(1, 0, d.size(1)),
-                                 sum.select(1, d.size(1)));
+  auto sums = nn::population_sums(residual, keys, populations_->count());
+  context.sum_over_ranks(sums);
+  return nn::population_matching(residual, keys, sums);
 }
 
 void CycleAutoencoder::survey(const data::Batch& batch) {

@@ -17,6 +17,7 @@
 #include "models/field_classifier.h"
 #include "models/model.h"
 #include "models/populations.h"
+#include "nn/gene_products.h"
 
 namespace cellmill::models {
 
@@ -24,7 +25,9 @@ namespace cellmill::models {
 struct CycleOutputs {
   GeneratorPass first, second;
   std::vector<at::Tensor> target_logits,
-      real_logits;  ///< classifier on X_st and on X, one [B, C_f] a field
+      real_logits;           ///< classifier on X_st and on X, one [B, C_f] a field
+  at::Tensor squared_error;  ///< sum of (X_sts - X)^2
+  at::Tensor match;          ///< population matching, if it is on
   Losses losses;
 };
 
@@ -63,7 +66,16 @@ class CycleAutoencoder final : public Model,
 
  private:
   friend class CycleEvaluation;
+  nn::Csr csr(const data::Batch& batch) const;
   at::Tensor dense(const data::Batch& batch) const;
+  /// The step's passes as they are written above.
+  CycleOutputs dense_passes(const data::Batch& batch, const at::Tensor& targets,
+                            const StepContext& context, bool keep_contributions) const;
+  /// The same without any [B, G] matrix: cycle_factored.cpp.
+  CycleOutputs factored_passes(const data::Batch& batch, const at::Tensor& targets,
+                               const StepContext& context);
+  /// Has the factored form less to do for this batch, or was it asked for?
+  bool factored(const data::Batch& batch);
   at::Tensor integration(const GeneratorPass& first, const GeneratorPass& second,
                          double cells) const;
   /// One loss a field; the term is their mean.
@@ -71,8 +83,10 @@ class CycleAutoencoder final : public Model,
                                       const at::Tensor& labels, const at::Tensor& known,
                                       double cells) const;
   at::Tensor known_labels(const at::Tensor& labels, const StepContext& context) const;
-  at::Tensor matching(const at::Tensor& generated, const at::Tensor& source,
-                      const at::Tensor& targets, const StepContext& context) const;
+  /// The population that each cell counts in, -1 = none.
+  at::Tensor match_keys(const at::Tensor& source, const at::Tensor& targets) const;
+  at::Tensor matching(const at::Tensor& generated, const at::Tensor& keys,
+                      const StepContext& context) const;
 
   CycleAutoencoderOptions options_;
   data::Vocabulary vocabulary_;
@@ -82,6 +96,8 @@ class CycleAutoencoder final : public Model,
   std::vector<double> keep_;              ///< a field: probability that a target is the source
   std::vector<std::int64_t> match_kept_;  ///< places of loss.match_kept
   std::optional<Populations> populations_;
+  nn::GeneTables tables_;  ///< of the factored form
+  bool said_form_ = false;
 };
 
 }  // namespace cellmill::models

@@ -141,6 +141,18 @@ std::vector<FieldRoute> CycleGenerator::routes(const at::Tensor& codes) const {
   return routes;
 }
 
+std::pair<at::Tensor, at::Tensor> CycleGenerator::code(std::size_t f, const at::Tensor& encoded,
+                                                       const FieldRoute& in,
+                                                       const FieldRoute& out) const {
+  const auto& pool = heads_[f].pool;
+  auto hidden = encoded;
+  if (options_.head.route == "source_and_target") {
+    const auto mapped = nn::context_ffn(encoded, pool, in.routing);
+    hidden = options_.head.missing_hidden == "keep" ? mapped + (1 - in.known) * encoded : mapped;
+  }
+  return {hidden, options_.head.scale * nn::context_ffn(hidden, pool, out.routing)};
+}
+
 GeneratorPass CycleGenerator::pass(const at::Tensor& x, const std::vector<FieldRoute>& in,
                                    const std::vector<FieldRoute>& out,
                                    bool keep_contributions) const {
@@ -151,14 +163,9 @@ GeneratorPass CycleGenerator::pass(const at::Tensor& x, const std::vector<FieldR
   if (keep_contributions) result.contributions.push_back(result.output);
   for (std::size_t f = 0; f < heads_.size(); ++f) {
     const auto& head = heads_[f];
-    auto hidden = at::linear(x, head.encoder, head.encoder_bias);
-    if (options_.head.route == "source_and_target") {
-      const auto mapped = nn::context_ffn(hidden, head.pool, in[f].routing);
-      hidden =
-          options_.head.missing_hidden == "keep" ? mapped + (1 - in[f].known) * hidden : mapped;
-    }
-    const auto code = options_.head.scale * nn::context_ffn(hidden, head.pool, out[f].routing);
-    auto term = at::linear(code, head.decoder);
+    const auto [hidden, coded] =
+        code(f, at::linear(x, head.encoder, head.encoder_bias), in[f], out[f]);
+    auto term = at::linear(coded, head.decoder);
     if (head.decoder_bias.defined()) {
       term = term + (options_.head.scale * out[f].known) * head.decoder_bias;
     }
@@ -166,6 +173,40 @@ GeneratorPass CycleGenerator::pass(const at::Tensor& x, const std::vector<FieldR
     result.output = result.output + term;
     if (keep_contributions) result.contributions.push_back(term);
   }
+  return result;
+}
+
+std::vector<nn::GeneWeight> CycleGenerator::decoding() const {
+  std::vector<nn::GeneWeight> weights = {{base_}};
+  for (const auto& head : heads_) weights.push_back({head.decoder, /*by_gene=*/true});
+  for (const auto& head : heads_) {
+    if (head.decoder_bias.defined()) weights.push_back({head.decoder_bias});
+  }
+  return weights;
+}
+
+std::vector<nn::GeneWeight> CycleGenerator::encoding() const {
+  std::vector<nn::GeneWeight> weights;
+  for (const auto& head : heads_) weights.push_back({head.encoder});
+  return weights;
+}
+
+CycleGenerator::Codes CycleGenerator::codes(const std::vector<at::Tensor>& encoded,
+                                            const std::vector<FieldRoute>& in,
+                                            const std::vector<FieldRoute>& out) const {
+  Codes result{{encoded.front()}, {}};
+  std::vector<at::Tensor> columns = {encoded.front()};
+  for (std::size_t f = 0; f < heads_.size(); ++f) {
+    const auto& bias = heads_[f].encoder_bias;
+    const auto [hidden, coded] =
+        code(f, bias.defined() ? encoded[f + 1] + bias : encoded[f + 1], in[f], out[f]);
+    result.hidden.push_back(hidden);
+    columns.push_back(coded);
+  }
+  for (std::size_t f = 0; f < heads_.size(); ++f) {
+    if (heads_[f].decoder_bias.defined()) columns.push_back(options_.head.scale * out[f].known);
+  }
+  result.coefficients = at::cat(columns, 1);
   return result;
 }
 

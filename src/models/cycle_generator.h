@@ -14,6 +14,7 @@
 #include "models/cycle_options.h"
 #include "models/model.h"
 #include "nn/context_ffn.h"
+#include "nn/gene_products.h"
 
 namespace cellmill::models {
 
@@ -24,7 +25,7 @@ struct FieldRoute {
 };
 
 struct GeneratorPass {
-  at::Tensor output;                      ///< [B, G]
+  at::Tensor output;                      ///< [B, G]; undefined from the factored form
   std::vector<at::Tensor> hidden;         ///< [B, L]: base, then fields
   std::vector<at::Tensor> contributions;  ///< [B, G]: base, then fields; empty unless asked for
 };
@@ -38,6 +39,20 @@ class CycleGenerator {
   std::vector<FieldRoute> routes(const at::Tensor& codes) const;
   GeneratorPass pass(const at::Tensor& x, const std::vector<FieldRoute>& in,
                      const std::vector<FieldRoute>& out, bool keep_contributions) const;
+
+  // The same pass in parts, for the factored form (models/cycle_factored.h), which has no [B, G].
+  /// W and all D_f, d_f: with coefficients U of `codes` the output is U D^T.
+  std::vector<nn::GeneWeight> decoding() const;
+  /// All E_f.
+  std::vector<nn::GeneWeight> encoding() const;
+  /// The hidden states and coefficients [B, K] of a pass, from the products of its input with W and
+  /// the E_f (biases not yet added): base, then fields.
+  struct Codes {
+    std::vector<at::Tensor> hidden;
+    at::Tensor coefficients;
+  };
+  Codes codes(const std::vector<at::Tensor>& encoded, const std::vector<FieldRoute>& in,
+              const std::vector<FieldRoute>& out) const;
   /// Per field: 1 for every context that a route uses.
   std::vector<at::Tensor> touched(const std::vector<FieldRoute>& a,
                                   const std::vector<FieldRoute>& b) const;
@@ -61,6 +76,9 @@ class CycleGenerator {
     at::Tensor encoder, encoder_bias, decoder, decoder_bias;
     nn::FfnPool pool;
   };
+  /// (hidden, scaled code) of a field.
+  std::pair<at::Tensor, at::Tensor> code(std::size_t f, const at::Tensor& encoded,
+                                         const FieldRoute& in, const FieldRoute& out) const;
   void add_set(Head& head, const std::string& category, bool grow) const;
 
   CycleAutoencoderOptions options_;

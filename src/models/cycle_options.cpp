@@ -78,6 +78,10 @@ void describe(config::Schema& s, CycleAutoencoderOptions& o) {
   s.field("init", o.init, "initial values", one_of({"fan_in", "unit_columns"}));
   s.field("non_negative", o.non_negative, "which generator weights are kept non-negative",
           one_of({"base", "all", "none"}));
+  s.field("compute", o.compute,
+          "form of the step: dense makes cells x genes matrices, factored never does and wins for "
+          "large batches; auto: the one with less to do",
+          one_of({"auto", "dense", "factored"}));
   s.section("head", o.head, "the additive heads, one per metadata field");
   s.section("loss", o.loss, "the four losses and the optional matching term");
   s.section("targets", o.targets, "how target contexts are drawn");

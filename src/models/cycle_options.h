@@ -63,6 +63,7 @@ struct CycleAutoencoderOptions {
   std::vector<std::int64_t> classifier_hidden = {128};
   std::string init = "fan_in";        ///< fan_in | unit_columns
   std::string non_negative = "base";  ///< base | all | none
+  std::string compute = "auto";       ///< auto | dense | factored: models/cycle_factored.cpp
   CycleHeadOptions head;
   CycleLossOptions loss;
   CycleTargetOptions targets;

@@ -30,15 +30,39 @@ FieldClassifier::FieldClassifier(const data::Vocabulary& vocabulary,
   }
 }
 
-std::vector<at::Tensor> FieldClassifier::logits(const at::Tensor& x, bool frozen) const {
+std::vector<at::Tensor> FieldClassifier::outputs(at::Tensor h, std::size_t first_hidden,
+                                                 bool frozen) const {
   const auto apply = [frozen](const Layer& layer, const at::Tensor& input) {
     return frozen ? at::linear(input, layer.weight.detach(), layer.bias.detach())
                   : at::linear(input, layer.weight, layer.bias);
   };
-  at::Tensor h = x;
-  for (const auto& layer : hidden_) h = at::relu(apply(layer, h));
+  for (auto k = first_hidden; k < hidden_.size(); ++k) h = at::relu(apply(hidden_[k], h));
   std::vector<at::Tensor> logits;
   for (const auto& layer : outputs_) logits.push_back(apply(layer, h));
+  return logits;
+}
+
+std::vector<at::Tensor> FieldClassifier::logits(const at::Tensor& x, bool frozen) const {
+  return outputs(x, 0, frozen);
+}
+
+std::vector<nn::GeneWeight> FieldClassifier::first_layer() const {
+  std::vector<nn::GeneWeight> weights;
+  for (const auto& layer : hidden_.empty() ? outputs_ : std::vector<Layer>{hidden_.front()})
+    weights.push_back({layer.weight, /*by_gene=*/false, /*frozen_in_gram=*/true});
+  return weights;
+}
+
+std::vector<at::Tensor> FieldClassifier::logits_after_first(const std::vector<at::Tensor>& products,
+                                                            bool frozen) const {
+  const auto with_bias = [&](const at::Tensor& product, const Layer& layer) {
+    return product + (frozen ? layer.bias.detach() : layer.bias);
+  };
+  if (!hidden_.empty())
+    return outputs(at::relu(with_bias(products.front(), hidden_.front())), 1, frozen);
+  std::vector<at::Tensor> logits;
+  for (std::size_t f = 0; f < outputs_.size(); ++f)
+    logits.push_back(with_bias(products[f], outputs_[f]));
   return logits;
 }
 

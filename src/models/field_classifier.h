@@ -9,6 +9,7 @@
 
 #include "data/chunk.h"
 #include "models/model.h"
+#include "nn/gene_products.h"
 
 namespace cellmill::models {
 
@@ -18,6 +19,10 @@ class FieldClassifier {
                   std::uint64_t seed, at::ScalarType dtype);
   /// x [B, G] -> one [B, C_f] a field. Frozen: gradients reach x but not the parameters.
   std::vector<at::Tensor> logits(const at::Tensor& x, bool frozen) const;
+  /// The weights that read genes, and the logits from x times these (biases not yet added).
+  std::vector<nn::GeneWeight> first_layer() const;
+  std::vector<at::Tensor> logits_after_first(const std::vector<at::Tensor>& products,
+                                             bool frozen) const;
   std::vector<Parameter> parameters() const;
   void to(c10::Device device);
 
@@ -26,6 +31,7 @@ class FieldClassifier {
     std::string name;
     at::Tensor weight, bias;
   };
+  std::vector<at::Tensor> outputs(at::Tensor h, std::size_t first_hidden, bool frozen) const;
   std::vector<Layer> hidden_, outputs_;
 };
 

@@ -37,7 +37,7 @@ struct Group {
 };
 
 /// `value` is this rank's part: the sum over ranks is the loss of the global batch. The group's
-/// objective is the sum of weight * value.
+/// objective is the sum of weight * value; it must reach no parameter of another group.
 struct LossTerm {
   std::string name;
   at::Tensor value;

@@ -1,10 +1,13 @@
 #include "nn/context_ffn.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <torch/autograd.h>
 
 #include <algorithm>
 #include <numeric>
+
+#include "nn/segment_kernels.h"
 
 namespace cellmill::nn {
 namespace {
@@ -12,28 +15,57 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+/// Calls `few` for the short segments, on all threads, and `many` for the others one by one.
+template <class Few, class Many>
+void for_segments(const std::vector<std::int64_t>& begin, bool kernels, const Few& few,
+                  const Many& many) {
+  const auto segments = static_cast<std::int64_t>(begin.size()) - 1;
+  const auto is_short = [&](std::int64_t k) {
+    const auto at = static_cast<std::size_t>(k);
+    return kernels && begin[at + 1] - begin[at] < kFewRows;
+  };
+  if (kernels) {
+    at::parallel_for(0, segments, 4, [&](std::int64_t from, std::int64_t to) {
+      for (auto k = from; k < to; ++k)
+        if (is_short(k)) few(static_cast<std::size_t>(k));
+    });
+  }
+  for (std::int64_t k = 0; k < segments; ++k)
+    if (!is_short(k)) many(static_cast<std::size_t>(k));
+}
+
 /// y[begin:end] = x[begin:end] W[c]^T + b[c] for every segment.
 class SegmentLinear : public torch::autograd::Function<SegmentLinear> {
  public:
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight,
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& input, const at::Tensor& weight,
                             const std::optional<at::Tensor>& bias,
                             const std::vector<std::int64_t>& context,
                             const std::vector<std::int64_t>& begin) {
+    const auto x = input.contiguous();
     ctx->save_for_backward({x, weight});
     ctx->saved_data["context"] = context;
     ctx->saved_data["begin"] = begin;
     ctx->saved_data["bias"] = bias.has_value();
     auto y = at::empty({x.size(0), weight.size(1)}, x.options());
-    for (std::size_t k = 0; k < context.size(); ++k) {
-      auto out = y.slice(0, begin[k], begin[k + 1]);
-      const auto in = x.slice(0, begin[k], begin[k + 1]);
-      const auto w = weight.select(0, context[k]).t();
-      if (bias) {
-        at::addmm_out(out, bias->select(0, context[k]), in, w);
-      } else {
-        at::mm_out(out, in, w);
-      }
-    }
+    for_segments(
+        begin, has_kernels(x),
+        [&](std::size_t k) {
+          const auto shape = shape_of(begin, k, weight);
+          segment_forward(shape, x.const_data_ptr<float>() + begin[k] * shape.in,
+                          weight.const_data_ptr<float>() + context[k] * shape.in * shape.out,
+                          bias ? bias->const_data_ptr<float>() + context[k] * shape.out : nullptr,
+                          y.mutable_data_ptr<float>() + begin[k] * shape.out);
+        },
+        [&](std::size_t k) {
+          auto out = y.slice(0, begin[k], begin[k + 1]);
+          const auto in = x.slice(0, begin[k], begin[k + 1]);
+          const auto w = weight.select(0, context[k]).t();
+          if (bias) {
+            at::addmm_out(out, bias->select(0, context[k]), in, w);
+          } else {
+            at::mm_out(out, in, w);
+          }
+        });
     return y;
   }
 
@@ -44,23 +76,56 @@ class SegmentLinear : public torch::autograd::Function<SegmentLinear> {
     const auto begin = ctx->saved_data["begin"].toIntVector();
     const auto g = gradients[0].contiguous();
     auto gx = at::empty_like(x);
-    auto gw = at::zeros_like(weight);
+    auto gw = at::empty_like(weight);
     at::Tensor gb;
-    if (ctx->saved_data["bias"].toBool()) {
-      gb = at::zeros({weight.size(0), weight.size(1)}, weight.options());
-    }
-    for (std::size_t k = 0; k < context.size(); ++k) {
-      const auto gs = g.slice(0, begin[k], begin[k + 1]);
-      auto gxs = gx.slice(0, begin[k], begin[k + 1]);
-      at::mm_out(gxs, gs, weight.select(0, context[k]));
-      auto gwc = gw.select(0, context[k]);
-      at::mm_out(gwc, gs.t(), x.slice(0, begin[k], begin[k + 1]));
-      if (gb.defined()) {
-        auto gbc = gb.select(0, context[k]);
-        at::sum_out(gbc, gs, 0);
-      }
-    }
+    if (ctx->saved_data["bias"].toBool())
+      gb = at::empty({weight.size(0), weight.size(1)}, weight.options());
+    clear_unused(context, gw, gb);
+    for_segments(
+        begin, has_kernels(x),
+        [&](std::size_t k) {
+          const auto shape = shape_of(begin, k, weight);
+          const auto* gs = g.const_data_ptr<float>() + begin[k] * shape.out;
+          const auto at_weight = context[k] * shape.in * shape.out;
+          segment_input_gradient(shape, gs, weight.const_data_ptr<float>() + at_weight,
+                                 gx.mutable_data_ptr<float>() + begin[k] * shape.in);
+          segment_weight_gradient(
+              shape, gs, x.const_data_ptr<float>() + begin[k] * shape.in,
+              gw.mutable_data_ptr<float>() + at_weight,
+              gb.defined() ? gb.mutable_data_ptr<float>() + context[k] * shape.out : nullptr);
+        },
+        [&](std::size_t k) {
+          const auto gs = g.slice(0, begin[k], begin[k + 1]);
+          auto gxs = gx.slice(0, begin[k], begin[k + 1]);
+          at::mm_out(gxs, gs, weight.select(0, context[k]));
+          auto gwc = gw.select(0, context[k]);
+          at::mm_out(gwc, gs.t(), x.slice(0, begin[k], begin[k + 1]));
+          if (gb.defined()) {
+            auto gbc = gb.select(0, context[k]);
+            at::sum_out(gbc, gs, 0);
+          }
+        });
     return {gx, gw, gb, {}, {}};
+  }
+
+ private:
+  static bool has_kernels(const at::Tensor& x) {
+    return x.is_cpu() && x.scalar_type() == at::kFloat;
+  }
+  static SegmentShape shape_of(const std::vector<std::int64_t>& begin, std::size_t k,
+                               const at::Tensor& weight) {
+    return {begin[k + 1] - begin[k], weight.size(2), weight.size(1)};
+  }
+  /// `used` rises.
+  static void clear_unused(const std::vector<std::int64_t>& used, at::Tensor& gw, at::Tensor& gb) {
+    std::int64_t next = 0;
+    const auto clear_to = [&](std::int64_t end) {
+      if (end > next) gw.slice(0, next, end).zero_();
+      if (end > next && gb.defined()) gb.slice(0, next, end).zero_();
+      next = end + 1;
+    };
+    for (const auto c : used) clear_to(c);
+    clear_to(gw.size(0));
   }
 };
 

@@ -1,17 +1,138 @@
 #include "nn/sparse.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "nn/sparse_kernels.h"
 
 namespace cellmill::nn {
+namespace {
 
-at::Tensor densify(const at::Tensor& indptr, const at::Tensor& indices, const at::Tensor& values,
-                   std::int64_t columns, at::ScalarType dtype) {
-  const std::int64_t rows = indptr.size(0) - 1;
-  const auto lengths = indptr.slice(0, 1) - indptr.slice(0, 0, rows);
+bool has_kernel(const Csr& x, const at::Tensor& dense) {
+  return dense.is_cpu() && dense.scalar_type() == at::kFloat &&
+         x.values.scalar_type() == at::kFloat && dense.size(1) > 0;
+}
+
+/// Row numbers that cut [0, rows) into `parts` of about as many entries each.
+std::vector<std::int64_t> cuts(const std::int64_t* indptr, std::int64_t rows, std::int64_t parts) {
+  std::vector<std::int64_t> cut(static_cast<std::size_t>(parts) + 1, rows);
+  for (std::int64_t p = 0; p < parts; ++p) {
+    const auto wanted = indptr[0] + (indptr[rows] - indptr[0]) * p / parts;
+    cut[static_cast<std::size_t>(p)] = std::lower_bound(indptr, indptr + rows, wanted) - indptr;
+  }
+  cut[0] = 0;
+  return cut;
+}
+
+/// CSR, or CSC read as the CSR of the transpose.
+struct Rows {
+  const std::int64_t* indptr;
+  const std::int32_t* indices;
+  const float* values;
+};
+
+/// Rows [begin, end) of x times dense, in blocks whose sums and tiles stay in the caches, so that
+/// the dense matrix is read from memory once a block and not once an entry.
+void multiply_block(const Rows& x, std::int64_t begin, std::int64_t end, const at::Tensor& dense,
+                    at::Tensor& out) {
+  const auto* m = dense.const_data_ptr<float>();
+  auto* y = out.mutable_data_ptr<float>();
+  const auto columns = dense.size(1), tiles = (dense.size(0) + kTile - 1) / kTile;
+  const auto rows = static_cast<std::size_t>(end - begin);
+  thread_local std::vector<float> panel;
+  panel.resize(static_cast<std::size_t>(kTile * kPanel));
+  std::vector<std::int64_t> first(x.indptr + begin, x.indptr + end), last(rows);
+  for (std::int64_t tile = 0; tile < std::max<std::int64_t>(tiles, 1); ++tile) {
+    const auto from = tile * kTile, to = std::min(dense.size(0), from + kTile);
+    for (std::size_t r = 0; r < rows; ++r) {
+      const auto* stop = x.indices + x.indptr[begin + static_cast<std::int64_t>(r) + 1];
+      last[r] =
+          std::partition_point(x.indices + first[r], std::min(stop, x.indices + first[r] + kTile),
+                               [&](std::int32_t i) { return i < to; }) -
+          x.indices;
+    }
+    const TileEntries entries{first.data(), last.data(), x.indices, x.values, from};
+    for (std::int64_t c = 0; c < columns; c += kPanel) {
+      const auto width = std::min(kPanel, columns - c);
+      pack_panel(m + c, dense.stride(0), from, to, width, panel.data());
+      multiply_tile(entries, static_cast<std::int64_t>(rows), panel.data(), width,
+                    y + begin * out.stride(0) + c, out.stride(0), tile > 0);
+    }
+    first = last;
+  }
+}
+
+void multiply_rows(const Rows& x, std::int64_t rows, const at::Tensor& dense, at::Tensor& out) {
+  constexpr std::int64_t kBlock = 1024;  // rows whose panel of sums stays in the second-level cache
+  const auto threads = at::get_num_threads();
+  const auto parts = std::max<std::int64_t>(threads, (rows + kBlock - 1) / kBlock);
+  const auto cut = cuts(x.indptr, rows, parts);
+  at::parallel_for(0, parts, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto part = static_cast<std::size_t>(begin); part < static_cast<std::size_t>(end); ++part)
+      if (cut[part] < cut[part + 1]) multiply_block(x, cut[part], cut[part + 1], dense, out);
+  });
+}
+
+struct Transpose {
+  std::vector<std::int64_t> indptr;
+  std::vector<std::int32_t> indices;
+  std::vector<float> values;
+};
+
+/// Into `t`, whose capacity is kept from batch to batch.
+void transpose(const Csr& x, const std::int32_t* column, Transpose& t) {
+  const auto* indptr = x.indptr.const_data_ptr<std::int64_t>();
+  const auto* value = x.values.const_data_ptr<float>();
+  const auto entries = static_cast<std::size_t>(x.values.numel());
+  t.indptr.assign(static_cast<std::size_t>(x.columns) + 1, 0);
+  t.indices.resize(entries);
+  t.values.resize(entries);
+  for (std::size_t k = 0; k < entries; ++k) ++t.indptr[static_cast<std::size_t>(column[k])];
+  std::exclusive_scan(t.indptr.begin(), t.indptr.end(), t.indptr.begin(), std::int64_t{0});
+  for (std::int64_t row = 0; row < x.rows(); ++row) {
+    for (auto k = indptr[row]; k < indptr[row + 1]; ++k) {
+      const auto at = static_cast<std::size_t>(t.indptr[static_cast<std::size_t>(column[k])]++);
+      t.indices[at] = static_cast<std::int32_t>(row);
+      t.values[at] = value[k];
+    }
+  }
+  std::rotate(t.indptr.begin(), t.indptr.end() - 1, t.indptr.end());
+  t.indptr[0] = 0;
+}
+
+}  // namespace
+
+at::Tensor densify(const Csr& x, at::ScalarType dtype) {
+  const auto lengths = x.indptr.slice(0, 1) - x.indptr.slice(0, 0, x.rows());
   const auto row = at::repeat_interleave(lengths);
-  auto dense = at::zeros({rows, columns}, values.options().dtype(dtype));
-  dense.put_(row * columns + indices, values.to(dtype));
+  auto dense = at::zeros({x.rows(), x.columns}, x.values.options().dtype(dtype));
+  dense.put_(row * x.columns + x.indices, x.values.to(dtype));
   return dense;
+}
+
+at::Tensor multiply(const Csr& x, const at::Tensor& dense) {
+  if (!has_kernel(x, dense)) return at::mm(densify(x, dense.scalar_type()), dense);
+  const auto indices = x.indices.to(at::kInt);
+  auto out = at::empty({x.rows(), dense.size(1)}, dense.options());
+  multiply_rows({x.indptr.const_data_ptr<std::int64_t>(), indices.const_data_ptr<std::int32_t>(),
+                 x.values.const_data_ptr<float>()},
+                x.rows(), dense, out);
+  return out;
+}
+
+void multiply_transposed(const Csr& x, const at::Tensor& dense, at::Tensor& out) {
+  if (!has_kernel(x, dense)) {
+    out.copy_(at::mm(densify(x, dense.scalar_type()).t(), dense));
+    return;
+  }
+  thread_local Transpose t;
+  const auto indices = x.indices.to(at::kInt);
+  transpose(x, indices.const_data_ptr<std::int32_t>(), t);
+  multiply_rows({t.indptr.data(), t.indices.data(), t.values.data()}, x.columns, dense, out);
 }
 
 }  // namespace cellmill::nn

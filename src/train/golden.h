@@ -11,8 +11,8 @@ struct GoldenResult {
   std::string text;  ///< what differs most, or why it was skipped
 };
 
-/// Runs one NAME.f32.safetensors or NAME.f64.safetensors. Relative norm per tensor: 1e-10 in f64;
-/// f32 as stated in golden.cpp.
-GoldenResult run_golden(const std::string& path);
+/// Runs one NAME.f32.safetensors or NAME.f64.safetensors in a form of the step (dense | factored).
+/// Relative norm per tensor: 1e-10 in f64; f32 as stated in golden.cpp.
+GoldenResult run_golden(const std::string& path, const std::string& compute);
 
 }  // namespace cellmill::train

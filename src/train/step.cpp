@@ -67,16 +67,14 @@ StepResult Stepper::step(const data::Batch& batch, double schedule, Votes votes)
 
 StepResult Stepper::gradients(const models::Losses& losses, Votes votes) {
   Stopwatch watch;
-  for (auto& optimiser : optimisers_) {
-    optimiser.zero_gradient();
-    at::Tensor total;
-    for (const auto& term : losses.terms) {
-      if (term.group != optimiser.name() || term.weight == 0) continue;
-      const auto weighted = term.weight * term.value;
-      total = total.defined() ? total + weighted : weighted;
-    }
-    if (total.defined()) total.backward();
+  at::Tensor total;
+  for (const auto& term : losses.terms) {
+    if (term.weight == 0) continue;
+    const auto weighted = term.weight * term.value;
+    total = total.defined() ? total + weighted : weighted;
   }
+  for (auto& optimiser : optimisers_) optimiser.zero_gradient();
+  if (total.defined()) total.backward();
   times_.backward += watch.lap();
 
   // One small reduction carries the losses; the votes ride on it.

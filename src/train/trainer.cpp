@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/log.h"
+#include "base/process.h"
 #include "base/progress.h"
 #include "base/stop.h"
 #include "base/stopwatch.h"
@@ -189,6 +190,7 @@ Exit Trainer::run() {
     progress_.emplace(ProgressOptions{"training", total_steps_, "steps", state_.steps});
   }
   since_record_.lap();
+  const auto first = state_.steps;
   settle();  // what a stopped run left
   while (!finished() && !stop_) {
     comm::set_phase("step " + std::to_string(state_.steps));
@@ -196,6 +198,8 @@ Exit Trainer::run() {
     const auto batch = feed_->move(*training_->next());
     goodput_.add(Goodput::Part::kData, waiting.seconds());
     step(batch);
+    if (state_.steps == first + 1)
+      log::info("first step done {:.2f} s after the program's start", process_age());
     if (!stop_) settle();
   }
   if (stop_) {

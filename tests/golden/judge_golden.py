@@ -1,5 +1,5 @@
 """judge_golden.py PROGRAM ROOT: `cellmill golden` on the committed cases, on fresh ones of another seed, on damaged ones (it must see them),
-and on the full sets in ../shared/golden where they are."""
+and on the full sets in ../shared/golden where they are; in both forms of the step."""
 import pathlib
 import random
 import shutil
@@ -10,22 +10,28 @@ import tempfile
 program, root = sys.argv[1], pathlib.Path(sys.argv[2])
 
 
-def golden(folder):
-    run = subprocess.run([program, "golden", str(folder)], capture_output=True, text=True, timeout=200)
+def golden(folder, compute):
+    run = subprocess.run([program, "golden", str(folder), "--compute", compute], capture_output=True, text=True, timeout=200)
     last = run.stdout.strip().splitlines()[-1] if run.stdout.strip() else run.stderr
-    print(f"{folder}: {last} (exit {run.returncode})")
+    print(f"{folder}, {compute}: {last} (exit {run.returncode})")
     return run.returncode, last, run.stdout
 
 
+def both_pass(folder, summary):
+    for compute in ("dense", "factored"):
+        code, last, text = golden(folder, compute)
+        assert code == 0 and summary in last, text
+
+
 committed = root / "tests/golden/cases"
-assert golden(committed)[:2] == (0, "8 passed, 0 failed, 0 skipped")
+both_pass(committed, "8 passed, 0 failed, 0 skipped")
 
 with tempfile.TemporaryDirectory() as scratch:
     fresh = pathlib.Path(scratch) / "fresh"
     seed = random.randrange(1000, 9999)
     print("seed", seed)
     subprocess.run([sys.executable, root / "tools/golden/cycle_golden.py", fresh, str(seed)], check=True, timeout=200)
-    assert golden(fresh)[:2] == (0, "8 passed, 0 failed, 0 skipped")
+    both_pass(fresh, "8 passed, 0 failed, 0 skipped")
 
     from safetensors import safe_open
     from safetensors.torch import save_file
@@ -38,13 +44,12 @@ with tempfile.TemporaryDirectory() as scratch:
             tensors, metadata = {k: f.get_tensor(k) for k in f.keys()}, f.metadata()
         tensors[name].view(-1)[-1] += 1e-6
         save_file(tensors, wrong / "basic.f64.safetensors", metadata=metadata)
-        code, last, text = golden(wrong)
+        code, last, text = golden(wrong, "dense")
         assert code == 1 and last == "0 passed, 1 failed, 0 skipped" and name.split("/")[0] in text, text
 
 for folder in ("cycle", "cycle_original"):
     shared = root.parent / "shared/golden" / folder
     if shared.is_dir():
-        code, last, _ = golden(shared)
-        assert code == 0 and ", 0 failed" in last, last
+        both_pass(shared, ", 0 failed")
     else:
         print(f"{shared} is not there: not run")

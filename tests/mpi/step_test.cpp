@@ -231,3 +231,12 @@ CATCH_TEST_CASE("N ranks step as one does on the route through both contexts", "
   options.head.missing_hidden = "zero";
   check_all(options);
 }
+
+CATCH_TEST_CASE("N ranks step as one does in the factored form", "[step]") {
+  auto options = small();
+  options.compute = "factored";
+  options.head.sets = {{"drug", "none"}};
+  options.loss.match = 0.5;
+  options.loss.match_fields = {"type"};
+  check_all(options);
+}

@@ -2,7 +2,7 @@
 """A directory of src includes only itself and the directories on its own line of src/CMakeLists.txt.
 
 That file is the diagram: cellmill_library(NAME DEPENDS a b USES ...). What a dependency depends on
-must be named too. The program (app) links what it may include.
+must be named too.
 """
 import re
 
@@ -14,9 +14,6 @@ def allowed_includes(cmake):
     for name, rest in re.findall(r"^cellmill_library\((\w+)([^)]*)\)", cmake, re.MULTILINE):
         depends = re.search(r"\bDEPENDS\b(.*?)(?:\bUSES\b|$)", rest, re.DOTALL)
         allowed[name] = set(depends.group(1).split()) if depends else set()
-    program = re.search(r"target_link_libraries\(cellmill PRIVATE([^)]*)\)", cmake)
-    if program:
-        allowed["app"] = set(re.findall(r"cellmill_(\w+)", program.group(1)))
     return allowed
 
 
@@ -78,7 +75,7 @@ def layering(root):
 CMAKE = """cellmill_library(base     USES spdlog)
 cellmill_library(io   DEPENDS base  USES hdf5)
 cellmill_library(data DEPENDS io)
-target_link_libraries(cellmill PRIVATE cellmill_data)
+cellmill_library(app  DEPENDS data)
 """
 GOOD = {
     "src/CMakeLists.txt": CMAKE,

@@ -11,8 +11,16 @@ find_package(Catch2 2 REQUIRED)                              # tests: catch2
 find_library(DEFLATE_LIBRARY deflate REQUIRED)               # npz members, PNG, CRC-32: libdeflate-dev
 find_path(XXHASH_INCLUDE xxhash.h REQUIRED)                  # digests (XXH3, header only): libxxhash-dev
 
+# The static HDF5 where there is one: Debian's shared one loads curl, OpenSSL, Kerberos and LDAP, 30 files, at every start.
+find_library(HDF5_ARCHIVE NAMES libhdf5.a HINTS ${HDF5_C_LIBRARY_DIRS} ${HDF5_LIBRARY_DIRS} PATH_SUFFIXES hdf5/serial)
+find_library(SZIP_LIBRARY NAMES sz)
+find_package(ZLIB)
 add_library(foreign_hdf5 INTERFACE)
-target_link_libraries(foreign_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
+if(HDF5_ARCHIVE AND SZIP_LIBRARY AND ZLIB_FOUND)
+  target_link_libraries(foreign_hdf5 INTERFACE ${HDF5_ARCHIVE} ${SZIP_LIBRARY} ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS} m)
+else()
+  target_link_libraries(foreign_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
+endif()
 target_include_directories(foreign_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
 add_library(foreign_deflate INTERFACE)
 target_link_libraries(foreign_deflate INTERFACE ${DEFLATE_LIBRARY})

@@ -15,11 +15,11 @@ bool close(const at::Tensor& a, const at::Tensor& b) { return at::allclose(a, b,
 }  // namespace
 
 CATCH_TEST_CASE("densify puts values in place", "[nn]") {
-  const auto x = nn::densify(labels({0, 2, 2, 3}), labels({0, 3, 1}), at::tensor({1.f, 2.f, 3.f}),
-                             4, at::kFloat);
+  const auto x = nn::densify(
+      {labels({0, 2, 2, 3}), labels({0, 3, 1}), at::tensor({1.f, 2.f, 3.f}), 4}, at::kFloat);
   CATCH_CHECK(at::equal(
       x, at::tensor({1.f, 0.f, 0.f, 2.f, 0.f, 0.f, 0.f, 0.f, 0.f, 3.f, 0.f, 0.f}).view({3, 4})));
-  CATCH_CHECK(nn::densify(labels({0}), labels({}), at::empty({0}), 4, at::kFloat).sizes() ==
+  CATCH_CHECK(nn::densify({labels({0}), labels({}), at::empty({0}), 4}, at::kFloat).sizes() ==
               at::IntArrayRef({0, 4}));
 }
 
@@ -96,18 +96,13 @@ CATCH_TEST_CASE("population matching is the unbiased form, whole or in shares", 
   direct.backward();
   const auto expected = residual.grad().clone();
 
-  auto sum = at::zeros({3, 5}, at::kDouble), count = at::zeros({3}, at::kDouble);
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (keys[i] < 0) continue;
-    sum[keys[i]] += residual.detach()[static_cast<std::int64_t>(i)];
-    count[keys[i]] += 1;
-  }
+  const auto sums = nn::population_sums(residual, labels(keys), 3);
   for (const std::int64_t cut : {std::int64_t{7}, std::int64_t{3}, std::int64_t{0}}) {
     residual.mutable_grad() = at::Tensor();
-    const auto a = nn::population_matching(residual.slice(0, 0, cut), labels(keys).slice(0, 0, cut),
-                                           sum, count);
+    const auto a =
+        nn::population_matching(residual.slice(0, 0, cut), labels(keys).slice(0, 0, cut), sums);
     const auto b =
-        nn::population_matching(residual.slice(0, cut), labels(keys).slice(0, cut), sum, count);
+        nn::population_matching(residual.slice(0, cut), labels(keys).slice(0, cut), sums);
     (a + b).backward();
     CATCH_CHECK((a + b).item<double>() == Approx(direct.item<double>()).epsilon(1e-12));
     CATCH_CHECK(close(residual.grad(), expected));

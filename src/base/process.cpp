@@ -1,0 +1,29 @@
+#include "base/process.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string>
+
+namespace cellmill {
+
+double process_age() {
+  std::ifstream file("/proc/self/stat");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const auto name_end = text.rfind(')');  // the program's name may hold blanks
+  timespec now{};
+  if (name_end == std::string::npos || clock_gettime(CLOCK_BOOTTIME, &now) != 0) return 0;
+  std::istringstream fields(text.substr(name_end + 1));
+  std::string field;
+  for (int k = 3; k < 22; ++k) fields >> field;
+  double ticks = 0;  // field 22: start, in clock ticks since boot
+  if (!(fields >> ticks)) return 0;
+  return std::max(0.0, static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec) -
+                           ticks / static_cast<double>(sysconf(_SC_CLK_TCK)));
+}
+
+}  // namespace cellmill

@@ -1,0 +1,12 @@
+#pragma once
+// The subcommands, in the order of `cellmill --help`: X(heading, name, summary). Those of a heading
+// stand together. The body of `name` is the function name_command in app/name_command.cpp.
+#define CELLMILL_COMMANDS(X)                                                       \
+  X("Train", train, "train a model, alone or over MPI")                            \
+  X("Ask", counterfactual, "what would these cells express under other contexts?") \
+  X("Ask", contributions, "how much does each head contribute to each cell?")      \
+  X("Ask", classify, "which contexts does the model see in cells?")                \
+  X("Ask", inspect, "what is in a checkpoint or run?")                             \
+  X("Check", golden, "compare training steps with another implementation's")       \
+  X("Settings", config, "explain, dump or list the settings of a run")             \
+  X("Settings", completion, "a completion script for bash, zsh or fish")

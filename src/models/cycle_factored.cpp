@@ -1,0 +1,95 @@
+// The step of the cycle autoencoder without any cells x genes matrix: a generated cell is U D^T,
+// and whatever reads it needs only U and products of weights with weights (nn/gene_products.h),
+// which cost the same for any number of cells. Beside dense_passes, whose results it equals.
+#include <ATen/ATen.h>
+
+#include "base/log.h"
+#include "models/cycle_autoencoder.h"
+#include "nn/losses.h"
+
+namespace cellmill::models {
+namespace {
+
+std::vector<at::Tensor> slice(const std::vector<at::Tensor>& all, std::size_t begin,
+                              std::size_t count) {
+  return {all.begin() + static_cast<std::ptrdiff_t>(begin),
+          all.begin() + static_cast<std::ptrdiff_t>(begin + count)};
+}
+
+}  // namespace
+
+CycleOutputs CycleAutoencoder::factored_passes(const data::Batch& batch, const at::Tensor& targets,
+                                               const StepContext& context) {
+  const auto from = generator_.routes(batch.labels), to = generator_.routes(targets);
+  const auto decoding = generator_.decoding();
+  auto encoding = generator_.encoding();
+  const auto fields = encoding.size(), first_encoder = decoding.size();
+  const auto judges = classifier_.first_layer();
+  encoding.insert(encoding.end(), judges.begin(), judges.end());
+  const auto products = nn::gene_products(
+      csr(batch), decoding, encoding, populations_ ? populations_->means() : at::Tensor(), tables_);
+  const auto encoders = [&](const std::vector<at::Tensor>& of) {
+    auto list = slice(of, first_encoder, fields);
+    list.insert(list.begin(), of.front());  // the base encodes with the weight it decodes with
+    return list;
+  };
+  const auto judged = [&](const std::vector<at::Tensor>& of) {
+    return slice(of, first_encoder + fields, judges.size());
+  };
+  const auto times = [](const at::Tensor& u, std::vector<at::Tensor> weights) {
+    for (auto& weight : weights) weight = at::mm(u, weight);
+    return weights;
+  };
+
+  CycleOutputs out;
+  auto first = generator_.codes(encoders(products.expression), from, to);
+  const auto& u1 = first.coefficients;
+  auto second = generator_.codes(times(u1, encoders(products.gram)), to, from);
+  const auto& u2 = second.coefficients;
+  out.target_logits = classifier_.logits_after_first(times(u1, judged(products.gram)), true);
+  out.real_logits = classifier_.logits_after_first(judged(products.expression), false);
+
+  const auto gram = at::cat(slice(products.gram, 0, first_encoder), 1);
+  const auto expression = at::cat(slice(products.expression, 0, first_encoder), 1);
+  out.squared_error =
+      batch.values.to(dtype_).square().sum() + ((at::mm(u2, gram) - 2 * expression) * u2).sum();
+  if (populations_) {
+    const auto keys = match_keys(batch.labels, targets);
+    auto sums = nn::population_sums(u1, keys, populations_->count());
+    context.sum_over_ranks(sums);
+    out.match = nn::population_matching(
+        u1, keys, sums, {gram, products.rows, populations_->means().square().sum(1)});
+  }
+  out.first.hidden = std::move(first.hidden);
+  out.second.hidden = std::move(second.hidden);
+  out.losses.touched = generator_.touched(from, to);
+  return out;
+}
+
+bool CycleAutoencoder::factored(const data::Batch& batch) {
+  if (options_.compute != "auto") return options_.compute == "factored";
+  // Multiply-adds of a step. An entry of a sparse product costs as much as four of a dense one.
+  constexpr double kSparse = 4;
+  const auto genes = static_cast<double>(batch.genes), cells = static_cast<double>(batch.size());
+  const auto entries = static_cast<double>(batch.values.numel());
+  const auto latent = static_cast<double>(options_.latent);
+  const auto fields = static_cast<double>(vocabulary_.fields.size());
+  const double k = (fields + 1) * latent + fields, encoders = fields * latent;
+  double judges = 0;
+  for (const auto& weight : classifier_.first_layer())
+    judges += static_cast<double>(weight.value.size(0));
+  const double all = k + encoders + judges;
+  const double dense = genes * cells * (11 * (fields + 1) * latent + 4 * judges);
+  const double factored = genes * (k * (k / 2 + encoders + judges) + k * (all + encoders)) +
+                          2 * kSparse * entries * all + 6 * cells * k * all;
+  const bool better = factored < dense && batch.values.device().is_cpu();
+  if (!said_form_) {
+    said_form_ = true;
+    log::info("compute: {} ({:.3g} GFLOP a step of {} cells; {}: {:.3g})",
+              better ? "factored" : "dense", 2e-9 * (better ? factored : dense), batch.size(),
+              better ? "dense" : "factored", 2e-9 * (better ? dense : factored));
+  }
+  return better;
+}
+
+}  // namespace cellmill::models

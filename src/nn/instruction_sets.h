@@ -1,0 +1,10 @@
+#pragma once
+// One function, several instruction sets: the dynamic linker picks the best that the machine has.
+// Sanitizers cannot run the resolvers, and other compilers and machines get the portable version.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define CELLMILL_CLONES \
+  __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4"), optimize("O3")))
+#else
+#define CELLMILL_CLONES
+#endif

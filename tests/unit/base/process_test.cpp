@@ -1,0 +1,13 @@
+#include "base/process.h"
+
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <thread>
+
+CATCH_TEST_CASE("a process knows how long it has lived") {
+  const double before = cellmill::process_age();
+  CATCH_CHECK(before >= 0);
+  CATCH_CHECK(before < 3600);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  CATCH_CHECK(cellmill::process_age() - before == Approx(0.05).margin(0.04));
+}
