@@ -327,6 +327,9 @@ void Assembler::read(const Window& window, std::size_t item, std::unique_lock<st
   const Stopwatch watch;
   lock.unlock();
   try {
+    const std::int64_t entries = expected * bytes_per_cell_ / 8;
+    rows->indices.reserve(static_cast<std::size_t>(entries + entries / 8));
+    rows->values.reserve(static_cast<std::size_t>(entries + entries / 8));
     if (whole_chunks_) {
       bytes = source_.read(block.chunk, 0, expected, *rows);
     } else {
