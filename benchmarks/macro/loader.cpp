@@ -1,7 +1,7 @@
 // What the loader delivers when nothing consumes its batches: cells/s, batch times, the first
 // batch, peak memory, bytes read, and how well batches are mixed. One untimed epoch checks that
 // every cell comes once and takes the entropy; then each repetition opens the data anew and runs a
-// new loader for an epoch or --seconds, first batch included. Under mpirun every rank loads its
+// new loader for --epochs (1) or --seconds, first batch included. Under mpirun every rank loads its
 // share and says what it read. `--cache cold` drops the files from the page cache before each
 // repetition. `--dense` writes each batch as float32 [cells, genes] into one reused buffer.
 #include "data/loader.h"
@@ -36,7 +36,7 @@ struct Options {
   data::SourceOptions source;
   data::LoaderOptions loading;
   std::string cache = "warm", entropy_field;
-  std::int64_t batch = 4096, repetitions = 5;
+  std::int64_t batch = 4096, repetitions = 5, epochs = 1;
   bool dense = false;
   double seconds = 5;
 };
@@ -150,7 +150,12 @@ Repetition repeat(const Options& o, const comm::World& world, Dense* dense) {
   rep.open = watch.lap();
   auto loader = open_loader(*source, o, world);
   const Stopwatch whole;
-  while (const auto batch = loader.next()) {
+  for (std::int64_t ended = 0; ended < o.epochs;) {
+    const auto batch = loader.next();
+    if (!batch) {
+      ++ended;
+      continue;
+    }
     if (dense) dense->fill(*batch);
     rep.cells += batch->size();
     const double seconds = watch.lap();
@@ -210,6 +215,7 @@ void measure(const Options& o, const comm::World& world) {
                    {"block_cells", o.loading.block_cells},
                    {"buffer_cells", o.loading.buffer_cells},
                    {"memory_mb", o.loading.memory_mb},
+                   {"epochs", o.epochs},
                    {"rank", world.rank},
                    {"ranks", world.size},
                    {"epoch", check(o, world)}};
@@ -264,6 +270,7 @@ int run(comm::World& world, const std::vector<std::string>& arguments) {
   line.option("dense", &o.dense, "float32 [cells, genes] batches");
   line.option("repetitions", &o.repetitions, "new loaders", config::Need::kOptional,
               config::at_least(1));
+  line.option("epochs", &o.epochs, "of a repetition", config::Need::kOptional, config::at_least(1));
   line.option("seconds", &o.seconds, "most of a repetition");
   if (!line.parse(arguments)) {
     if (world.rank == 0) log::say(line.help());

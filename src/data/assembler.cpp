@@ -9,10 +9,8 @@
 namespace cellmill::data {
 namespace {
 
-constexpr std::int64_t kCellsAhead = 4096;      // of batches made ahead, at least two batches
-constexpr double kMemorySpeed = 1.5e9;          // bytes/s of one thread: slower reads are from disk
-constexpr std::size_t kRowsAtOnce = 16;         // read, then checked while the cache has them
-constexpr std::int64_t kBytesJudged = 1 << 16;  // of a read that says how fast reads are
+constexpr std::int64_t kCellsAhead = 4096;  // of batches made ahead, at least two batches
+constexpr std::size_t kExpected = 16;       // parts that the disk is asked for ahead
 
 std::int64_t bytes_per_cell(const ChunkSource& source) {
   const auto& index = source.index();
@@ -41,6 +39,7 @@ Assembler::Assembler(const ChunkSource& source, const CellFilter* filter, PlanOp
       genes_(static_cast<std::int64_t>(source.vocabulary().genes.size())),
       budget_(options_.memory_mb << 20),
       bytes_per_cell_(bytes_per_cell(source)),
+      retains_(retained(source, budget_) > 0),
       store_(whole_chunks_ ? static_cast<std::int64_t>(source.index().size())
                            : this->plan(0)->block_numbers(),
              retained(source, budget_)) {
@@ -288,21 +287,21 @@ void Assembler::prepare(std::unique_lock<std::mutex>& lock) {
       at.step + 1 < plan->buffers() ? Position{at.epoch, at.step + 1} : Position{at.epoch + 1, 0};
   preparing_ = false;
   const std::string doubt = doubt_about_budget(*window);
-  const bool expect = slow_reads_ && !whole_chunks_ && window->waiting > 0;
   lock.unlock();
   work_.notify_all();
   if (!doubt.empty()) log::warn("{}", doubt);
-  if (expect) {
-    try {
-      for (const std::int32_t b : window->block_of_part) {
-        const Plan::Block& block = window->share.blocks[b];
-        source_.expect(block.chunk, block.begin, block.end);
-      }
-    } catch (const std::exception&) {
-      // reading will say it
-    }
-  }
+  for (std::size_t i = 0; i < kExpected; ++i) expect(*window, i);
   lock.lock();
+}
+
+void Assembler::expect(const Window& window, std::size_t item) const {
+  if (whole_chunks_ || retains_ || item >= window.parts.size()) return;
+  const Plan::Block& block = window.share.blocks[window.block_of_part[item]];
+  try {
+    source_.expect(block.chunk, block.begin, block.end);
+  } catch (const std::exception&) {
+    // reading will say it
+  }
 }
 
 void Assembler::add(std::shared_ptr<Window> window) {
@@ -324,8 +323,8 @@ void Assembler::read(const Window& window, std::size_t item, std::unique_lock<st
   const auto plan = window.plan;
   std::exception_ptr error;
   std::int64_t bytes = 0;
-  const Stopwatch watch;
   lock.unlock();
+  expect(window, item + kExpected);
   try {
     const std::int64_t entries = expected * bytes_per_cell_ / 8;
     rows->indices.reserve(static_cast<std::size_t>(entries + entries / 8));
@@ -335,19 +334,16 @@ void Assembler::read(const Window& window, std::size_t item, std::unique_lock<st
     } else {
       const auto taken = plan->rows_of(block);
       for (std::size_t i = 0, j = 0; i < taken.size(); i = j) {
-        for (j = i + 1; j < taken.size() && taken[j] == taken[j - 1] + 1 && j - i < kRowsAtOnce;)
-          ++j;
+        for (j = i + 1; j < taken.size() && taken[j] == taken[j - 1] + 1;) ++j;
         bytes += source_.read(block.chunk, taken[i], taken[j - 1] + 1, *rows);
       }
     }
   } catch (...) {
     error = std::current_exception();
   }
-  const double seconds = watch.seconds();
   lock.lock();
   counters_.bytes_read += bytes;
   counters_.rows_read += rows->rows;
-  if (bytes > kBytesJudged) slow_reads_ = static_cast<double>(bytes) < kMemorySpeed * seconds;
   if (error)
     store_.fail(part, error);
   else

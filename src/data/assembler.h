@@ -62,6 +62,7 @@ class Assembler {
   std::pair<std::int64_t, Plan::Range> need() const;
   const Plan* plan_here(std::int64_t epoch) const;
   void prepare(std::unique_lock<std::mutex>& lock);
+  void expect(const Window& window, std::size_t item) const;
   void add(std::shared_ptr<Window> window);
   void read(const Window& window, std::size_t item, std::unique_lock<std::mutex>& lock);
   void settle(std::int32_t part);
@@ -76,6 +77,7 @@ class Assembler {
   const Shard shard_;
   const bool whole_chunks_;
   const std::int64_t fields_, genes_, budget_, bytes_per_cell_;
+  const bool retains_;  // parts that are not wanted any more
 
   std::mutex planning_;  // of plans_; never taken while mutex_ is held
   std::map<std::int64_t, std::shared_ptr<const Plan>> plans_;
@@ -89,7 +91,6 @@ class Assembler {
   std::deque<std::shared_ptr<Draft>> drafts_;    // consecutive; the first is taken next
   Position next_window_, next_draft_;            // to be made; a window's `step` is its buffer
   std::exception_ptr error_;                     // of what is nobody's fault but ours
-  bool slow_reads_ = true;                       // the files are not in memory, as far as is known
   LoaderCounters counters_;
   BatchPool pool_;
   std::vector<std::jthread> threads_;

@@ -6,10 +6,13 @@
 #include <cstring>
 #include <numeric>
 
+#include "data/stream_copy.h"
+
 namespace cellmill::data {
 namespace {
 
 constexpr std::int64_t kPieceCells = 256;
+constexpr std::int64_t kStreamFrom = 16 << 20;  // bytes of a batch that no cache would keep
 
 }  // namespace
 
@@ -90,13 +93,17 @@ void Draft::copy(std::int64_t piece) const {
   auto* values = batch.values.mutable_data_ptr<float>();
   auto* labels = batch.labels.mutable_data_ptr<std::int64_t>() + first * fields;
   auto* numbers = batch.cells.mutable_data_ptr<std::int64_t>();
+  const bool large = 8 * batch.values.numel() >= kStreamFrom;
+  const auto put = [large](void* to, const void* from, std::size_t bytes) {
+    large ? stream_copy(to, from, bytes) : static_cast<void>(std::memcpy(to, from, bytes));
+  };
   for (std::int64_t i = first; i < last; ++i) {
     const auto& [from, row, number] = rows_[i];
     const std::int64_t begin = from->indptr[row];
     const auto bytes = static_cast<std::size_t>(indptr[i + 1] - indptr[i]) * 4;
     if (bytes > 0) {
-      std::memcpy(indices + indptr[i], from->indices.data() + begin, bytes);
-      std::memcpy(values + indptr[i], from->values.data() + begin, bytes);
+      put(indices + indptr[i], from->indices.data() + begin, bytes);
+      put(values + indptr[i], from->values.data() + begin, bytes);
     }
     labels = std::copy_n(from->labels.data() + row * fields, fields, labels);
     numbers[i] = number;
