@@ -131,6 +131,22 @@ void context_networks(const Shape& s) {
          12.0 * static_cast<double>(s.cells * s.latent * s.latent));
 }
 
+void optimiser(const Shape& s) {
+  models::Group group;
+  group.parameters = {{"a", at::randn({s.genes, s.columns()}).set_requires_grad(true), 0.01, -1}};
+  train::AdamW own(group);
+  own.gradient().normal_();
+  const auto value = at::randn({s.genes, s.columns()}), gradient = at::randn_like(value);
+  const auto moment1 = at::zeros_like(value), moment2 = at::zeros_like(value);
+  auto step = at::ones({});
+  const auto plain = [&] {
+    at::_fused_adamw_({value}, {gradient}, {moment1}, {moment2}, {}, {step}, 1e-3, 0.9, 0.999, 0.01,
+                      1e-8, false, false);
+  };
+  report("adamw", s, median(plain, s.repeats), median([&] { own.step(1, {}); }, s.repeats),
+         14.0 * static_cast<double>(value.numel()));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -143,4 +159,5 @@ int main(int argc, char** argv) {
   sparse_products(shape);
   gene_products(shape);
   context_networks(shape);
+  optimiser(shape);
 }

@@ -1,6 +1,6 @@
 #include "nn/sparse_kernels.h"
 
-#include "nn/instruction_sets.h"
+#include "base/instruction_sets.h"
 
 namespace cellmill::nn {
 namespace {

@@ -3,8 +3,8 @@
 // the other in four flat tensors; parameters and their .grad are views of them, so that
 // synchronising a group is one all-reduce. Rows of a parameter that belong to contexts which the
 // global batch did not touch get no update at all: no decay, no momentum, no step count (what
-// torch.optim.AdamW does for modules whose gradient is None). Formula: Loshchilov and Hutter 2019;
-// LibTorch's fused kernel.
+// torch.optim.AdamW does for modules whose gradient is None). float32 on the host takes one pass
+// over memory (train/adamw_kernel.h); all else takes LibTorch's fused kernel.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -36,10 +36,18 @@ class AdamW {
   struct Slot {
     models::Parameter parameter;
     at::Tensor gradient, moment1, moment2, steps;  ///< steps: float32 [contexts] or [1]
+    std::int64_t begin;                            ///< place in the flat tensors
   };
+  /// Calls f(slot, row) for every row that is stepped; a parameter without contexts is row 0.
+  template <class F>
+  void for_stepped(const std::vector<at::Tensor>& touched, const F& f);
+  void step_by_kernel(double schedule, const std::vector<at::Tensor>& touched);
+  void step_by_torch(double schedule, const std::vector<at::Tensor>& touched);
+
   models::Group group_;
-  at::Tensor value_, gradient_;
+  at::Tensor value_, gradient_, moment1_, moment2_;
   std::vector<Slot> slots_;
+  bool kernel_;
 };
 
 }  // namespace cellmill::train

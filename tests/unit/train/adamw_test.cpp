@@ -18,12 +18,12 @@ at::Tensor numbers(at::IntArrayRef shape, double from) {
 }
 
 /// Contexts [4, 2, 3], a plain matrix with a decay of its own, a bias.
-models::Group group() {
+models::Group group(at::ScalarType dtype = at::kDouble) {
   models::Group made{"generator", 0.02, 0.8, 0.95, 1e-6, 0, {}};
   made.parameters = {{"pool", numbers({4, 2, 3}, 1), 0.1, 0},
                      {"matrix", numbers({3, 5}, 2), 0.3, -1},
                      {"bias", numbers({5}, 3), 0, -1}};
-  for (auto& p : made.parameters) p.value.set_requires_grad(true);
+  for (auto& p : made.parameters) p.value = p.value.to(dtype).set_requires_grad(true);
   return made;
 }
 
@@ -148,4 +148,31 @@ CATCH_TEST_CASE("clipping scales the whole gradient to the norm, and only if it 
   clipped.gradient().fill_(0.1);
   clipped.clip();
   CATCH_CHECK(clipped.gradient().eq(0.1).all().item<bool>());
+}
+
+CATCH_TEST_CASE("the float32 kernel takes the steps of LibTorch's", "[adamw]") {
+  models::Group groups[] = {group(at::kFloat), group(at::kDouble)};
+  for (auto& g : groups) {  // longer than one thread's piece
+    g.parameters.push_back(
+        {"long", numbers({200001}, 4).to(g.parameters[0].value.dtype()), 0.1, -1});
+    g.parameters.back().value.set_requires_grad(true);
+  }
+  AdamW fast(groups[0]), plain(groups[1]);
+  for (int step = 0; step < 4; ++step) {
+    for (auto& g : groups)
+      for (const auto& p : g.parameters)
+        p.value.grad().copy_(numbers(p.value.sizes(), 3.0 * step).to(at::kFloat));
+    const auto touched = step % 2 ? mask({1, 3}) : mask({0, 1});
+    fast.step(1 - 0.2 * step, {touched});
+    plain.step(1 - 0.2 * step, {touched});
+  }
+  for (std::size_t k = 0; k < groups[0].parameters.size(); ++k) {
+    const auto a = groups[0].parameters[k].value.detach().to(at::kDouble);
+    CATCH_CHECK((a - groups[1].parameters[k].value.detach()).abs().max().item<double>() < 1e-6);
+  }
+  const auto a = fast.state(), b = plain.state();
+  for (std::size_t k = 0; k < a.size(); ++k)
+    CATCH_CHECK(
+        (a[k].second.to(at::kDouble) - b[k].second.to(at::kDouble)).abs().max().item<double>() <
+        1e-6);
 }
