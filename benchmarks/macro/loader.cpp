@@ -15,6 +15,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -42,7 +43,7 @@ struct Options {
 };
 
 struct Repetition {
-  double open = 0, first = 0, total = 0;
+  double open = 0, first = 0, total = 0, processor = 0;
   std::int64_t cells = 0;
   std::vector<double> batches;  // seconds, without the first
   data::LoaderCounters counters;
@@ -150,6 +151,7 @@ Repetition repeat(const Options& o, const comm::World& world, Dense* dense) {
   rep.open = watch.lap();
   auto loader = open_loader(*source, o, world);
   const Stopwatch whole;
+  const std::clock_t before = std::clock();
   for (std::int64_t ended = 0; ended < o.epochs;) {
     const auto batch = loader.next();
     if (!batch) {
@@ -167,6 +169,7 @@ Repetition repeat(const Options& o, const comm::World& world, Dense* dense) {
   }
   rep.total = rep.first;
   for (const double seconds : rep.batches) rep.total += seconds;
+  rep.processor = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
   rep.counters = loader.counters();
   return rep;
 }
@@ -222,10 +225,11 @@ void measure(const Options& o, const comm::World& world) {
   const auto source = data::open_source(o.source);
   const auto genes = static_cast<std::int64_t>(source->vocabulary().genes.size());
   const auto dense = o.dense ? std::make_unique<Dense>(o.batch, genes) : nullptr;
-  std::vector<double> rates, firsts, opens, p50, p99, ratios;
+  std::vector<double> rates, processor, firsts, opens, p50, p99, ratios;
   for (std::int64_t r = 0; r < o.repetitions; ++r) {
     Repetition rep = repeat(o, world, dense.get());
     rates.push_back(static_cast<double>(rep.cells) / rep.total);
+    processor.push_back(rep.processor / static_cast<double>(rep.cells) * 1e6);
     firsts.push_back(rep.first);
     opens.push_back(rep.open);
     p50.push_back(quantile(rep.batches, 0.5) * 1e3);
@@ -237,6 +241,7 @@ void measure(const Options& o, const comm::World& world) {
     line["wait_seconds"] = rep.counters.wait_seconds;
   }
   line["cells_per_second"] = spread(rates);
+  line["processor_us_per_cell"] = spread(processor);  // of all threads: on a busy machine too
   line["first_batch_seconds"] = spread(firsts);
   line["open_seconds"] = spread(opens);
   line["batch_ms_p50"] = spread(p50);

@@ -12,17 +12,18 @@ namespace {
 constexpr std::int64_t kCellsAhead = 4096;  // of batches made ahead, at least two batches
 constexpr std::size_t kExpected = 16;       // parts that the disk is asked for ahead
 
-std::int64_t bytes_per_cell(const ChunkSource& source) {
+std::int64_t cells_of(const ChunkSource& source) {
   const auto& index = source.index();
-  const std::int64_t cells = index.empty() ? 0 : index.back().first_cell + index.back().rows;
+  return index.empty() ? 0 : index.back().first_cell + index.back().rows;
+}
+
+std::int64_t bytes_per_cell(const ChunkSource& source) {
   const auto fields = static_cast<std::int64_t>(source.vocabulary().fields.size());
-  return 8 + 4 * fields + (cells > 0 ? 8 * source.entries() / cells : 0);
+  return 8 + 4 * fields + 8 * source.entries() / std::max<std::int64_t>(cells_of(source), 1);
 }
 
 std::int64_t retained(const ChunkSource& source, std::int64_t budget) {
-  const auto& index = source.index();
-  const std::int64_t cells = index.empty() ? 0 : index.back().first_cell + index.back().rows;
-  return !source.reads_rows() || cells * bytes_per_cell(source) <= budget ? budget : 0;
+  return !source.reads_rows() || cells_of(source) * bytes_per_cell(source) <= budget ? budget : 0;
 }
 
 }  // namespace
