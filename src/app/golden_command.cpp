@@ -9,7 +9,7 @@
 namespace cellmill::app {
 
 int golden_command(comm::World& world, const Arguments& arguments) {
-  std::string folder, compute = "dense";
+  std::string folder, compute = "dense", device = "cpu";
   config::CommandLine line(
       "cellmill golden",
       "Runs every golden case of a folder: five training steps against another "
@@ -17,6 +17,8 @@ int golden_command(comm::World& world, const Arguments& arguments) {
   line.positional("folder", &folder, "holds NAME.f32.safetensors and NAME.f64.safetensors");
   line.option("compute", &compute, "form of the step; outputs over genes are compared in dense",
               config::Need::kOptional, config::one_of({"dense", "factored"}));
+  line.option("device", &device, "where it is computed", config::Need::kOptional,
+              config::one_of({"cpu", "cuda"}));
   if (!line.parse(arguments)) {
     say(world, line.help());
     return 0;
@@ -33,9 +35,10 @@ int golden_command(comm::World& world, const Arguments& arguments) {
                     {}, Exit::kNoInput);
   }
   std::sort(cases.begin(), cases.end());
+  if (device == "cuda") comm::use_cuda(world);
   int passed = 0, failed = 0, skipped = 0;
   for (const auto& path : cases) {
-    const auto result = train::run_golden(path, compute);
+    const auto result = train::run_golden(path, compute, world.device);
     using Verdict = train::GoldenResult::Verdict;
     const char* word = result.verdict == Verdict::kPassed   ? "passed"
                        : result.verdict == Verdict::kFailed ? "FAILED"

@@ -1,4 +1,5 @@
 #include "app/command.h"
+#include "data/store/pack_store.h"
 #include "infer/inspection.h"
 
 namespace cellmill::app {
@@ -9,16 +10,25 @@ int inspect_command(comm::World& world, const Arguments& arguments) {
   config::CommandLine line(
       "cellmill inspect",
       "What is in a checkpoint or run: model, fields, genes, sizes, step, last "
-      "figures, digests.");
-  line.positional("FOLDER", &where, "a checkpoint, a checkpoints/ folder or a run folder");
+      "figures, digests.\nWhat is in a store of cellmill pack: cells, genes, fields, sizes, "
+      "sources, digests.");
+  line.positional("PLACE", &where,
+                  "a checkpoint, a checkpoints/ folder, a run folder, or a .cmpack store");
   line.option("verbose", &names, "all names of genes and categories, shapes of parameters");
   line.option("json", &json, "everything, as JSON");
-  line.option("verify", &all, "verify every checkpoint of the run, not only the one shown");
+  line.option("verify", &all,
+              "verify every checkpoint of the run, not only the one shown; or all of a store");
   if (!line.parse(arguments)) {
     say(world, line.help());
     return 0;
   }
   if (world.rank != 0) return 0;
+  if (data::is_pack_store(where)) {
+    using data::StoreText;
+    const auto text = json ? StoreText::kJson : names ? StoreText::kNames : StoreText::kShort;
+    say(world, data::describe_pack_store(data::open_pack_store(where), text, all));
+    return 0;
+  }
   const auto inspection = infer::inspect(where, all ? infer::Verify::kAll : infer::Verify::kShown);
   say(world,
       json ? infer::json_of(inspection)

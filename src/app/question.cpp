@@ -12,8 +12,8 @@ void Question::declare(config::CommandLine& line) {
   line.option("checkpoint", &checkpoint,
               "a checkpoint, a checkpoints/ folder or a run folder (its best, else newest)",
               Need::kRequired);
-  line.option("input", &input.path, "cells: .h5ad, .npz, or a folder of .npz chunks",
-              Need::kRequired);
+  line.option("input", &input.path,
+              "cells: .h5ad, .npz, a folder of .npz chunks, or a .cmpack store", Need::kRequired);
   line.option("output", &output, "answer: .h5ad, .npz or .csv", Need::kRequired);
   line.option("raw-counts", &input.raw_counts,
               "the input holds counts: normalise to log1p of counts per 10,000");

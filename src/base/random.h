@@ -18,7 +18,8 @@ enum class Use : std::uint64_t {
   kKeep,
   kSplit,
   kSynthetic,
-  kTest
+  kTest,
+  kPack
 };
 
 inline std::uint64_t mix(std::uint64_t x) {

@@ -92,11 +92,9 @@ Batch Assembler::take() {
     return error_ || (!drafts_.empty() && (drafts_.front()->stage == Draft::Stage::kReady ||
                                            drafts_.front()->stage == Draft::Stage::kFailed));
   };
-  if (!due()) {
-    const Stopwatch watch;
-    ready_.wait(lock, due);
-    counters_.wait_seconds += watch.seconds();
-  }
+  const Stopwatch watch;
+  ready_.wait(lock, due);
+  counters_.wait_seconds += watch.seconds();
   if (error_) std::rethrow_exception(error_);
   if (drafts_.front()->error) std::rethrow_exception(drafts_.front()->error);
   Batch batch = std::move(drafts_.front()->batch);
@@ -369,8 +367,7 @@ void Assembler::retire() {
   const auto [epoch, places] = need();
   while (!windows_.empty()) {
     const Window& window = *windows_.front();
-    if (window.epoch() > epoch || (window.epoch() == epoch && window.places.end > places.begin))
-      return;
+    if (std::pair{window.epoch(), window.places.end} > std::pair{epoch, places.begin}) return;
     for (const std::int32_t part : window.parts) store_.release(part);
     windows_.pop_front();
   }

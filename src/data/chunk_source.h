@@ -45,8 +45,8 @@ class ChunkSource {
 
 /// What to read. Described in the run file as `data:`.
 struct SourceOptions {
-  std::string format = "auto";    ///< auto | npz | h5ad | synthetic
-  std::string path;               ///< folder of chunks, or one file
+  std::string format = "auto";    ///< auto | pack | npz | h5ad | synthetic
+  std::string path;               ///< folder of chunks or shards, or one file
   std::string pattern = "*.npz";  ///< npz: which files of the folder
   std::string metadata;  ///< folder made by tools/preprocess_metadata; empty: <path>/preproc;
                          ///< none: cells without labels
@@ -54,7 +54,8 @@ struct SourceOptions {
       fields;         ///< conditioning fields; empty: those marked `using` (h5ad: needed)
   std::string genes;  ///< npz: text file, one name a line; empty: <path>/genes.txt
   std::string layer;  ///< h5ad: X (empty), raw, or a layer's name
-  std::int64_t chunk_cells = 4096;  ///< h5ad, synthetic: cells a chunk
+  std::int64_t chunk_cells = 4096;  ///< pack, h5ad, synthetic: cells a chunk
+  bool verify = true;               ///< pack: compare digests whenever blocks are read
   bool raw_counts = false;  ///< the values are counts: normalise to log1p of counts per 10,000
   // synthetic
   std::int64_t synthetic_cells = 4096;

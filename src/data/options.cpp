@@ -11,7 +11,8 @@ void describe(config::Schema& s, SourceOptions& o) {
   std::vector<std::string> formats = {"auto"};
   for (const SourceFormat& format : source_table()) formats.push_back(format.name);
   s.field("format", o.format, "file format; auto: by the path", config::one_of(formats));
-  s.field("path", o.path, "folder of .npz chunks, or an .h5ad file");
+  s.field("path", o.path,
+          "folder of .npz chunks, an .h5ad file, or a store that cellmill pack made");
   s.field("pattern", o.pattern, "npz: which files of the folder are expression",
           config::not_empty());
   s.field(
@@ -22,7 +23,9 @@ void describe(config::Schema& s, SourceOptions& o) {
           "conditioning fields, in order; empty: those marked `using` (h5ad: must be named)");
   s.field("genes", o.genes, "npz: text file, one gene a line; empty: <path>/genes.txt");
   s.field("layer", o.layer, "h5ad: empty for X, raw for raw/X, or the name of a layer");
-  s.field("chunk_cells", o.chunk_cells, "h5ad, synthetic: cells of a chunk", config::at_least(1));
+  s.field("chunk_cells", o.chunk_cells, "pack, h5ad, synthetic: cells of a chunk",
+          config::at_least(1));
+  s.field("verify", o.verify, "pack: compare digests whenever blocks are read");
   s.field("raw_counts", o.raw_counts,
           "the values are counts: normalise them to log1p of counts per 10,000");
   s.field("synthetic_cells", o.synthetic_cells, "synthetic: cells", config::not_negative());

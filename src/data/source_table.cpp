@@ -9,6 +9,7 @@
 #include "data/metadata_command.h"
 #include "data/sources/h5ad_source.h"
 #include "data/sources/npz_source.h"
+#include "data/sources/pack_source.h"
 #include "data/sources/synthetic_source.h"
 
 namespace cellmill::data {
@@ -27,6 +28,7 @@ std::unique_ptr<ChunkSource> open(const SourceOptions& options) {
 
 const std::vector<SourceFormat>& source_table() {
   static const std::vector<SourceFormat> table = {
+      {"pack", [](const std::string& path) { return is_pack_store(path); }, open<PackSource>},
       {"npz", is_npz, open<NpzSource>},
       {"h5ad", [](const std::string& path) { return path.ends_with(".h5ad"); }, open<H5adSource>},
       {"synthetic", [](const std::string&) { return false; }, open<SyntheticSource>},
@@ -42,7 +44,8 @@ std::unique_ptr<ChunkSource> open_source(const SourceOptions& options) {
                                  fmt::join(names, ", ")),
                      did_you_mean(options.format, names), Exit::kConfig);
   if (options.format != "synthetic" && options.path.empty())
-    throw UsageError("no data: `path` is empty", "name a folder of .npz chunks or an .h5ad file",
+    throw UsageError("no data: `path` is empty",
+                     "name a folder of .npz chunks, an .h5ad file or a .cmpack store",
                      Exit::kConfig);
   if (options.format != "synthetic" && !std::filesystem::exists(options.path))
     throw DataError({options.path, {}, {}, {}}, "no such file or folder", {}, Exit::kNoInput);
@@ -51,7 +54,7 @@ std::unique_ptr<ChunkSource> open_source(const SourceOptions& options) {
     if (options.format == format.name ||
         (options.format == "auto" && format.recognises(options.path)))
       return format.open(options);
-  throw DataError({options.path, {}, "a folder of .npz files, an .npz file or an .h5ad file", {}},
+  throw DataError({options.path, {}, "a folder of .npz files, an .npz, .h5ad or .cmpack file", {}},
                   "the format of the data is not known");
 }
 

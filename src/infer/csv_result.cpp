@@ -7,18 +7,14 @@
 #include "base/error.h"
 #include "infer/pending_file.h"
 #include "infer/result_file.h"
+#include "io/csv.h"
 
 namespace cellmill::infer {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string csv_text(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string out = "\"";
-  for (char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
+using io::csv_text;
 
 void add_number(std::string& line, float value) {
   char text[32];

@@ -12,6 +12,7 @@
 #include "base/nearest.h"
 #include "data/metadata_command.h"
 #include "data/sources/h5ad_obs.h"
+#include "data/store/pack_store.h"
 #include "io/hdf5.h"
 
 namespace cellmill::infer {
@@ -51,6 +52,7 @@ data::SourceOptions source_options(const InputOptions& options, const data::Voca
   source.genes = options.genes;
   source.layer = options.layer;
   source.raw_counts = options.raw_counts;
+  if (data::is_pack_store(options.path)) return source;
   if (!is_h5ad(options.path)) {
     source.metadata = options.metadata;
     if (options.metadata.empty() &&

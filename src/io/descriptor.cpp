@@ -1,6 +1,7 @@
 #include "io/descriptor.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ void throw_system_error(const std::filesystem::path& path, const char* action, i
 Descriptor::Descriptor(const std::filesystem::path& path, Mode mode) : path_(path) {
   int flags = mode == Mode::kRead        ? O_RDONLY
               : mode == Mode::kCreateNew ? O_WRONLY | O_CREAT | O_EXCL
+              : mode == Mode::kUpdate    ? O_WRONLY
                                          : O_WRONLY | O_CREAT | O_APPEND;
   number_ = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
   if (number_ < 0) throw_system_error(path_, mode == Mode::kRead ? "read" : "create", errno);
@@ -82,6 +84,21 @@ void Descriptor::write(const void* data, std::size_t bytes) {
     if (n < 0 && errno != EINTR) throw_system_error(path_, "write", errno);
     if (n > 0) done += static_cast<std::size_t>(n);
   }
+}
+
+void Descriptor::write_at(const void* data, std::size_t bytes, std::uint64_t offset) {
+  for (std::size_t done = 0; done < bytes;) {
+    ssize_t n = ::pwrite(number_, static_cast<const char*>(data) + done, bytes - done,
+                         static_cast<off_t>(offset + done));
+    if (n < 0 && errno != EINTR) throw_system_error(path_, "write", errno);
+    if (n > 0) done += static_cast<std::size_t>(n);
+  }
+}
+
+bool Descriptor::try_lock() {
+  if (::flock(number_, LOCK_EX | LOCK_NB) == 0) return true;
+  if (errno != EWOULDBLOCK) throw_system_error(path_, "lock", errno);
+  return false;
 }
 
 void Descriptor::sync() {

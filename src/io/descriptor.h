@@ -14,7 +14,7 @@ namespace cellmill::io {
 
 class Descriptor {
  public:
-  enum class Mode { kRead, kCreateNew, kAppend };
+  enum class Mode { kRead, kCreateNew, kAppend, kUpdate };  ///< kUpdate: to write into a file
   Descriptor() = default;
   Descriptor(const std::filesystem::path& path, Mode mode);
   Descriptor(Descriptor&& other) noexcept;
@@ -28,6 +28,9 @@ class Descriptor {
   /// Asks the system to read these bytes soon, in the background; any thread.
   void expect(std::uint64_t offset, std::uint64_t bytes) const;
   void write(const void* data, std::size_t bytes);
+  void write_at(const void* data, std::size_t bytes, std::uint64_t offset);
+  /// False if another process holds the lock; it is held until the file is closed.
+  bool try_lock();
   void sync();
   void close();  ///< reports errors, the destructor is silent
 

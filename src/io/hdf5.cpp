@@ -52,10 +52,12 @@ H5File H5File::open(const std::string& path) {
   return H5File(std::make_unique<Handle>(Handle{std::move(file), path}));
 }
 
-H5File H5File::create(const std::string& path) {
+H5File H5File::create(const std::string& path, std::uint64_t user_block) {
   Locked library;
   Id access = access_without_file_locks();
-  Id file(check(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), {path, {}},
+  Id creation(H5Pcreate(H5P_FILE_CREATE), &H5Pclose);
+  H5Pset_userblock(creation, user_block);
+  Id file(check(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, access), {path, {}},
                 "cannot create", Exit::kIo),
           &H5Fclose);
   return H5File(std::make_unique<Handle>(Handle{std::move(file), path}));

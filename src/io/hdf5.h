@@ -24,7 +24,8 @@ class H5File {
  public:
   static H5File open(
       const std::string& path);  ///< for reading; 66 if it is not there, 65 if it is no HDF5 file
-  static H5File create(const std::string& path);  ///< truncates
+  /// Truncates. The first `user_block` bytes (0, or a power of two from 512) are the caller's.
+  static H5File create(const std::string& path, std::uint64_t user_block = 0);
   H5File(H5File&&) noexcept;
   H5File& operator=(H5File&&) noexcept;
   ~H5File();
@@ -38,6 +39,8 @@ class H5File {
   H5Type type(const std::string& dataset)
       const;  ///< the nearest of the types above (bool and small ints: kInt32)
   bool is_bool(const std::string& dataset) const;  ///< h5py's enum of FALSE and TRUE
+  /// Where in the file a dataset's bytes begin; throws for one that is chunked or not yet written.
+  std::uint64_t byte_offset(const std::string& dataset) const;
 
   // whole datasets, converted by HDF5 to the asked type; a value that an asked integer type cannot
   // hold (too large, a fraction, NaN) is refused
@@ -54,12 +57,15 @@ class H5File {
   template <class T>
   void write(const std::string& dataset, std::span<const T> values,
              const std::vector<std::int64_t>& shape, bool compressed = false);
-  /// An empty 2-d dataset, to be filled row range by row range; rows never written are zero.
+  /// An empty 1-d or 2-d dataset, to be filled row range by row range; rows never written are zero.
   template <class T>
   void reserve(const std::string& dataset, const std::vector<std::int64_t>& shape);
   /// Whole rows from `begin` on; as many as `values` fill.
   template <class T>
   void write_range(const std::string& dataset, std::int64_t begin, std::span<const T> values);
+  /// A 1-d dataset of bytes that somebody else fills, from the returned offset in the file on, once
+  /// this is closed.
+  std::uint64_t reserve_in_place(const std::string& dataset, std::int64_t bytes);
   void write_bools(const std::string& dataset, std::span<const std::uint8_t> values);      ///< 1-d
   void write_strings(const std::string& dataset, const std::vector<std::string>& values);  ///< 1-d
   void write_string(const std::string& dataset, const std::string& value);  ///< scalar

@@ -105,6 +105,13 @@ std::vector<std::int64_t> shape_of(const Source& source, const Spot& spot) {
   return {sizes.begin(), sizes.end()};
 }
 
+/// Without times, so that the same content is the same file.
+Id plain_layout() {
+  Id layout(H5Pcreate(H5P_DATASET_CREATE), &H5Pclose);
+  H5Pset_obj_track_times(layout, false);
+  return layout;
+}
+
 /// Chunks of whole rows, of some 512 kB.
 Id compressed_layout(const std::vector<std::int64_t>& shape, std::size_t value_bytes) {
   std::vector<hsize_t> chunk(shape.begin(), shape.end());
@@ -112,7 +119,7 @@ Id compressed_layout(const std::vector<std::int64_t>& shape, std::size_t value_b
                                      static_cast<std::int64_t>(value_bytes), std::multiplies<>());
   chunk[0] =
       static_cast<hsize_t>(std::clamp<std::int64_t>((std::int64_t{512} << 10) / row, 1, shape[0]));
-  Id layout(H5Pcreate(H5P_DATASET_CREATE), &H5Pclose);
+  Id layout = plain_layout();
   H5Pset_chunk(layout, static_cast<int>(chunk.size()), chunk.data());
   H5Pset_shuffle(layout);
   H5Pset_deflate(layout, 3);
@@ -131,12 +138,19 @@ Id create_dataset(hid_t file, const Spot& spot, hid_t stored_type,
 }
 
 void write_dataset(hid_t file, const Spot& spot, hid_t stored_type, hid_t memory_type,
-                   const std::vector<std::int64_t>& shape, const void* data, hid_t layout) {
+                   const std::vector<std::int64_t>& shape, const void* data,
+                   const Id& layout = plain_layout()) {
   Id dataset = create_dataset(file, spot, stored_type, shape, layout);
   if (std::find(shape.begin(), shape.end(), 0) == shape.end())
     check(H5Dwrite(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), spot, "cannot write",
           Exit::kIo);
   check(H5Dclose(dataset.release()), spot, "cannot write", Exit::kIo);
+}
+
+std::uint64_t place_of(hid_t dataset, const Spot& spot) {
+  const haddr_t place = H5Dget_offset(dataset);
+  if (place == HADDR_UNDEF) h5::fail(spot, "does not lie in one piece");
+  return place;
 }
 
 }  // namespace
@@ -231,18 +245,34 @@ void H5File::write(const std::string& dataset, std::span<const T> values,
   if (count != static_cast<std::int64_t>(values.size()))
     throw InternalError(dataset + ": " + std::to_string(values.size()) +
                         " values do not fill the shape of " + std::to_string(count));
-  Id layout;
-  if (compressed && count > 0 && !shape.empty()) layout = compressed_layout(shape, sizeof(T));
   write_dataset(handle_->file, {handle_->path, dataset}, Native<T>::id(), Native<T>::id(), shape,
-                values.data(), layout < 0 ? H5P_DEFAULT : static_cast<hid_t>(layout));
+                values.data(),
+                compressed && count > 0 && !shape.empty() ? compressed_layout(shape, sizeof(T))
+                                                          : plain_layout());
 }
 
 template <class T>
 void H5File::reserve(const std::string& dataset, const std::vector<std::int64_t>& shape) {
   Locked library;
   Spot spot{handle_->path, dataset};
-  Id made = create_dataset(handle_->file, spot, Native<T>::id(), shape, H5P_DEFAULT);
+  Id made = create_dataset(handle_->file, spot, Native<T>::id(), shape, plain_layout());
   check(H5Dclose(made.release()), spot, "cannot create", Exit::kIo);
+}
+
+std::uint64_t H5File::reserve_in_place(const std::string& dataset, std::int64_t bytes) {
+  Locked library;
+  Spot spot{handle_->path, dataset};
+  Id layout = plain_layout();
+  H5Pset_alloc_time(layout, H5D_ALLOC_TIME_EARLY);
+  H5Pset_fill_time(layout, H5D_FILL_TIME_NEVER);
+  Id made = create_dataset(handle_->file, spot, Native<std::uint8_t>::id(), {bytes}, layout);
+  return place_of(made, spot);
+}
+
+std::uint64_t H5File::byte_offset(const std::string& dataset) const {
+  Locked library;
+  Spot spot{handle_->path, dataset};
+  return place_of(h5::open_dataset(handle_->file, spot, dataset).object, spot);
 }
 
 template <class T>
@@ -253,17 +283,18 @@ void H5File::write_range(const std::string& dataset, std::int64_t begin,
   Spot spot{handle_->path, dataset};
   Source target = h5::open_dataset(handle_->file, spot, dataset);
   std::vector<std::int64_t> shape = shape_of(target, spot);
-  std::int64_t rows =
-      shape.size() == 2 && shape[1] > 0 ? static_cast<std::int64_t>(values.size()) / shape[1] : 0;
-  if (rows == 0 || rows * shape[1] != static_cast<std::int64_t>(values.size()) || begin < 0 ||
+  const std::int64_t width = shape.size() == 2 ? shape[1] : 1;
+  const std::int64_t rows = width > 0 ? static_cast<std::int64_t>(values.size()) / width : 0;
+  if (shape.empty() || shape.size() > 2 || rows == 0 ||
+      rows * width != static_cast<std::int64_t>(values.size()) || begin < 0 ||
       begin + rows > shape[0])
     throw InternalError(dataset + ": " + std::to_string(values.size()) + " values from row " +
                         std::to_string(begin) + " are no rows of it");
   hsize_t start[] = {static_cast<hsize_t>(begin), 0};
-  hsize_t extent[] = {static_cast<hsize_t>(rows), static_cast<hsize_t>(shape[1])};
+  hsize_t extent[] = {static_cast<hsize_t>(rows), static_cast<hsize_t>(width)};
   check(H5Sselect_hyperslab(target.space, H5S_SELECT_SET, start, nullptr, extent, nullptr), spot,
         "cannot select");
-  check(H5Dwrite(target.object, Native<T>::id(), h5::space_of({rows, shape[1]}), target.space,
+  check(H5Dwrite(target.object, Native<T>::id(), h5::space_of({rows, width}), target.space,
                  H5P_DEFAULT, values.data()),
         spot, "cannot write", Exit::kIo);
 }
@@ -272,22 +303,21 @@ void H5File::write_bools(const std::string& dataset, std::span<const std::uint8_
   Locked library;
   Id type = h5::bool_type();
   write_dataset(handle_->file, {handle_->path, dataset}, type, type,
-                {static_cast<std::int64_t>(values.size())}, values.data(), H5P_DEFAULT);
+                {static_cast<std::int64_t>(values.size())}, values.data());
 }
 
 void H5File::write_strings(const std::string& dataset, const std::vector<std::string>& values) {
   Locked library;
   Id type = h5::text_type();
   write_dataset(handle_->file, {handle_->path, dataset}, type, type,
-                {static_cast<std::int64_t>(values.size())}, h5::pointers(values).data(),
-                H5P_DEFAULT);
+                {static_cast<std::int64_t>(values.size())}, h5::pointers(values).data());
 }
 
 void H5File::write_string(const std::string& dataset, const std::string& value) {
   Locked library;
   Id type = h5::text_type();
   const char* pointer = value.c_str();
-  write_dataset(handle_->file, {handle_->path, dataset}, type, type, {}, &pointer, H5P_DEFAULT);
+  write_dataset(handle_->file, {handle_->path, dataset}, type, type, {}, &pointer);
 }
 
 #define CELLMILL_H5_TYPE(T)                                                                     \

@@ -112,7 +112,7 @@ CycleOutputs CycleAutoencoder::run(const data::Batch& batch, const at::Tensor& t
                                    const StepContext& context, bool keep_contributions) {
   const auto& weight = options_.loss;
   const auto cells = static_cast<double>(batch.global_cells);
-  CycleOutputs out = factored(batch) && !keep_contributions
+  CycleOutputs out = factored(batch, context) && !keep_contributions
                          ? factored_passes(batch, targets, context)
                          : dense_passes(batch, targets, context, keep_contributions);
 

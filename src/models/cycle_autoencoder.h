@@ -75,7 +75,7 @@ class CycleAutoencoder final : public Model,
   CycleOutputs factored_passes(const data::Batch& batch, const at::Tensor& targets,
                                const StepContext& context);
   /// Has the factored form less to do for this batch, or was it asked for?
-  bool factored(const data::Batch& batch);
+  bool factored(const data::Batch& batch, const StepContext& context);
   at::Tensor integration(const GeneratorPass& first, const GeneratorPass& second,
                          double cells) const;
   /// One loss a field; the term is their mean.

@@ -3,6 +3,8 @@
 // which cost the same for any number of cells. Beside dense_passes, whose results it equals.
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "models/cycle_autoencoder.h"
 #include "nn/losses.h"
@@ -66,12 +68,15 @@ CycleOutputs CycleAutoencoder::factored_passes(const data::Batch& batch, const a
   return out;
 }
 
-bool CycleAutoencoder::factored(const data::Batch& batch) {
+bool CycleAutoencoder::factored(const data::Batch& batch, const StepContext& context) {
   if (options_.compute != "auto") return options_.compute == "factored";
-  // Multiply-adds of a step. An entry of a sparse product costs as much as four of a dense one.
-  constexpr double kSparse = 4;
-  const auto genes = static_cast<double>(batch.genes), cells = static_cast<double>(batch.size());
-  const auto entries = static_cast<double>(batch.values.numel());
+  // Multiply-adds of a step and rank, from what is the same on all ranks: they must agree. An entry
+  // of a sparse product costs as much as four of a dense one.
+  constexpr double kSparse = 4, kEntriesOfCell = 1500;
+  const auto parts = static_cast<double>(context.parts);
+  const auto genes = static_cast<double>(batch.genes),
+             cells = static_cast<double>(batch.global_cells) / parts;
+  const double entries = cells * std::min(genes, kEntriesOfCell);
   const auto latent = static_cast<double>(options_.latent);
   const auto fields = static_cast<double>(vocabulary_.fields.size());
   const double k = (fields + 1) * latent + fields, encoders = fields * latent;
@@ -80,13 +85,13 @@ bool CycleAutoencoder::factored(const data::Batch& batch) {
     judges += static_cast<double>(weight.value.size(0));
   const double all = k + encoders + judges;
   const double dense = genes * cells * (11 * (fields + 1) * latent + 4 * judges);
-  const double factored = genes * (k * (k / 2 + encoders + judges) + k * (all + encoders)) +
+  const double factored = genes * (k * (k / 2 + encoders + judges) + k * (all + encoders)) / parts +
                           2 * kSparse * entries * all + 6 * cells * k * all;
   const bool better = factored < dense && batch.values.device().is_cpu();
   if (!said_form_) {
     said_form_ = true;
-    log::info("compute: {} ({:.3g} GFLOP a step of {} cells; {}: {:.3g})",
-              better ? "factored" : "dense", 2e-9 * (better ? factored : dense), batch.size(),
+    log::info("compute: {} ({:.3g} GFLOP a step and rank for {:.0f} cells; {}: {:.3g})",
+              better ? "factored" : "dense", 2e-9 * (better ? factored : dense), cells,
               better ? "dense" : "factored", 2e-9 * (better ? dense : factored));
   }
   return better;

@@ -56,6 +56,8 @@ struct StepContext {
   /// Adds a float tensor over ranks, in place, without gradient; every rank calls it the same
   /// number of times.
   std::function<void(at::Tensor&)> sum_over_ranks = [](at::Tensor&) {};
+  /// Work that does not depend on the cells may be divided: this rank's part of so many.
+  std::int64_t part = 0, parts = 1;
 };
 
 /// A number for the curves; `name` is the tag below the split: "accuracy/cell_type".

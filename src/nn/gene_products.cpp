@@ -78,7 +78,13 @@ struct Call : torch::CustomClassHolder {
   std::size_t decoding = 0;         ///< the first so many make D
   Csr x;
   at::Tensor rows, table, gradients;
+  GramShare share;
 
+  /// The genes that this rank's part of the gram sums over.
+  at::Tensor own_genes(const at::Tensor& by_gene) const {
+    return by_gene.slice(0, x.columns * share.part / share.parts,
+                         x.columns * (share.part + 1) / share.parts);
+  }
   std::int64_t columns() const { return begin.back(); }
   std::int64_t decoded() const { return begin[decoding]; }
   /// A weight's columns of a matrix as wide as the table.
@@ -89,7 +95,7 @@ struct Call : torch::CustomClassHolder {
 
 /// D^T M: blocks on and above the diagonal of D^T D are computed, those below are their mirror.
 at::Tensor gram_of(const Call& call) {
-  const auto& m = call.table;
+  const auto m = call.own_genes(call.table);
   auto gram = at::empty({call.decoded(), call.columns()}, m.options());
   for (std::size_t w = 0; w < call.decoding;) {
     auto next = w + 1;  // single columns join the block before them
@@ -101,6 +107,7 @@ at::Tensor gram_of(const Call& call) {
     below.copy_(gram.slice(0, begin, end).slice(1, end, call.decoded()).t());
     w = next;
   }
+  if (call.share.parts > 1) call.share.sum_over_ranks(gram);
   return gram;
 }
 
@@ -118,18 +125,19 @@ at::Tensor assemble(const Call& call, at::ArrayRef<at::Tensor> parts, std::int64
 }
 
 /// Adds what the gram's gradient g [K, N] says of the weights.
-void add_gram_gradient(const Call& call, const at::Tensor& g) {
-  const auto& m = call.table;
+void add_gram_gradient(const Call& call, at::Tensor g) {
+  if (call.share.parts > 1) call.share.sum_over_ranks(g);
+  const auto m = call.own_genes(call.table), gradients = call.own_genes(call.gradients);
   const auto k = call.decoded();
   auto mixed = g.t().contiguous();  // [N, K]
   mixed.slice(0, 0, k).add_(g.slice(1, 0, k));
-  auto decoded = call.gradients.slice(1, 0, k);
+  auto decoded = gradients.slice(1, 0, k);
   at::addmm_out(decoded, decoded, m, mixed);
   for (std::size_t w = call.decoding; w < call.weights.size();) {
     auto next = w;
     while (next < call.weights.size() && !call.weights[next].frozen_in_gram) ++next;
     if (next > w) {
-      auto encoded = call.gradients.slice(1, call.begin[w], call.begin[next]);
+      auto encoded = gradients.slice(1, call.begin[w], call.begin[next]);
       at::addmm_out(encoded, encoded, m.slice(1, 0, k),
                     g.slice(1, call.begin[w], call.begin[next]));
     }
@@ -187,13 +195,14 @@ void keep(at::Tensor& table, std::int64_t genes, std::int64_t columns,
 
 GeneProducts gene_products(const Csr& x, const std::vector<GeneWeight>& decoding,
                            const std::vector<GeneWeight>& encoding, const at::Tensor& rows,
-                           GeneTables& tables) {
+                           GeneTables& tables, const GramShare& share) {
   auto call = c10::make_intrusive<Call>();
   call->weights = decoding;
   call->weights.insert(call->weights.end(), encoding.begin(), encoding.end());
   call->decoding = decoding.size();
   call->x = x;
   call->rows = rows;
+  call->share = share;
   call->begin = {0};
   std::vector<at::Tensor> values;
   for (const auto& weight : call->weights) {

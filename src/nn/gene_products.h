@@ -10,6 +10,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "nn/sparse.h"
@@ -30,6 +31,13 @@ struct GeneProducts {
   at::Tensor rows;                     ///< [R, K]
 };
 
+/// The gram divided over ranks, each of which sums over some of the genes: this one's part, and
+/// what adds a tensor over all ranks. Called once forward and once backward.
+struct GramShare {
+  std::int64_t part = 0, parts = 1;
+  std::function<void(at::Tensor&)> sum_over_ranks;
+};
+
 /// M and its gradient, kept from step to step, on huge pages.
 struct GeneTables {
   at::Tensor weights, gradients;
@@ -39,6 +47,6 @@ struct GeneTables {
 /// may be undefined.
 GeneProducts gene_products(const Csr& x, const std::vector<GeneWeight>& decoding,
                            const std::vector<GeneWeight>& encoding, const at::Tensor& rows,
-                           GeneTables& tables);
+                           GeneTables& tables, const GramShare& share = {});
 
 }  // namespace cellmill::nn

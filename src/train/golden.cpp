@@ -5,12 +5,15 @@
 
 #include "base/format.h"
 #include "comm/solo_communicator.h"
+#include "data/device_feed.h"
 #include "models/cycle_autoencoder.h"
 #include "train/golden_case.h"
 #include "train/step.h"
 
 namespace cellmill::train {
 namespace {
+
+at::Tensor on_host(const at::Tensor& t) { return t.detach().cpu().to(at::kDouble); }
 
 /// Largest relative difference seen, in units of what is allowed.
 class Comparison {
@@ -23,7 +26,7 @@ class Comparison {
   void tensor(const std::string& name, const at::Tensor& ours, const at::Tensor& expected) {
     if (!same_shape(name, ours, expected)) return;
     const auto e = expected.to(at::kDouble);
-    const double difference = (ours.detach().to(at::kDouble) - e).norm().item<double>();
+    const double difference = (on_host(ours) - e).norm().item<double>();
     note(name, difference / (e.norm().item<double>() + kFloor), double_ ? 1e-10 : single_);
   }
 
@@ -36,7 +39,7 @@ class Comparison {
     const auto e = expected.to(at::kDouble);
     const auto allowed =
         double_ ? 1e-10 * e.abs() + 1e-12 : single_ * e.abs() + 5e-6 + 0.01 * moved;
-    const auto ratio = (ours.detach().to(at::kDouble) - e).abs() / allowed;
+    const auto ratio = (on_host(ours) - e).abs() / allowed;
     note(name, ratio.max().item<double>(), 1);
   }
 
@@ -145,7 +148,7 @@ void compare_state(const GoldenCase& golden, const std::string& step, Stepper& s
 
 }  // namespace
 
-GoldenResult run_golden(const std::string& path, const std::string& compute) {
+GoldenResult run_golden(const std::string& path, const std::string& compute, c10::Device device) {
   at::set_num_threads(1);  // matrices of a few rows: threads only wait for each other
   auto golden = read_golden(path);
   golden.options.compute = compute;
@@ -155,6 +158,8 @@ GoldenResult run_golden(const std::string& path, const std::string& compute) {
   for (auto& [name, value] : named(model)) {
     at::Tensor(value.detach()).copy_(golden.tensors.at("param0/" + golden.parameter_name(name)));
   }
+  model.to(device);
+  data::DeviceFeed feed(device);
   comm::SoloCommunicator alone;
   Stepper stepper(model, alone, 0, Precision::kFloat32);
   Comparison compare(golden.dtype, dense);
@@ -171,8 +176,8 @@ GoldenResult run_golden(const std::string& path, const std::string& compute) {
                                                            {"classifier", "clf"},
                                                            {"generator", "gen"}};
   for (int step = 0; step < 5; ++step) {
-    const auto batch = golden.batch(step);
-    const auto& targets = t.at("batch" + std::to_string(step) + "/target");
+    const auto batch = feed.move(golden.batch(step));
+    const auto targets = t.at("batch" + std::to_string(step) + "/target").to(device);
     const auto out = model.run(batch, targets, stepper.context(), /*keep_contributions=*/dense);
     auto result = stepper.gradients(out.losses, {});
     if (step == 0) {

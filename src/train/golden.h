@@ -2,6 +2,8 @@
 // Golden cases: five training steps of the cycle autoencoder whose every output, loss, gradient,
 // moment and step count another implementation (plain PyTorch, tools/golden) wrote down. A case
 // runs through the same Stepper as training.
+#include <c10/core/Device.h>
+
 #include <string>
 
 namespace cellmill::train {
@@ -13,6 +15,6 @@ struct GoldenResult {
 
 /// Runs one NAME.f32.safetensors or NAME.f64.safetensors in a form of the step (dense | factored).
 /// Relative norm per tensor: 1e-10 in f64; f32 as stated in golden.cpp.
-GoldenResult run_golden(const std::string& path, const std::string& compute);
+GoldenResult run_golden(const std::string& path, const std::string& compute, c10::Device device);
 
 }  // namespace cellmill::train

@@ -47,7 +47,8 @@ Stepper::Stepper(models::Model& model, comm::Communicator& world, std::uint64_t 
 }
 
 models::StepContext Stepper::context() {
-  return {seed_, [this](at::Tensor& tensor) { world_.all_reduce(tensor, comm::Op::kSum); }};
+  return {seed_, [this](at::Tensor& tensor) { world_.all_reduce(tensor, comm::Op::kSum); },
+          world_.rank(), world_.size()};
 }
 
 StepResult Stepper::step(const data::Batch& batch, double schedule, Votes votes) {
