@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::int64_t kMostBuckets = 512, kLeastCells = 32768;
-constexpr std::size_t kFlushBytes = 256 << 20;
+constexpr std::size_t kFlushBytes = 128 << 20;
 constexpr std::size_t kTakenRows = 4096;
 
 }  // namespace
