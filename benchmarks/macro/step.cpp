@@ -86,9 +86,7 @@ Samples measure(comm::World& world, const Options& o, const Size& size) {
   data::LoaderOptions loading;
   loading.memory_mb = 8192;
   data::Loader loader(*source, nullptr, plan, loading, {world.rank, world.size});
-  train::Stepper stepper(
-      *model, world.tensors(), 0,
-      o.precision == "bfloat16" ? train::Precision::kBfloat16 : train::Precision::kFloat32);
+  train::Stepper stepper(*model, world.tensors(), 0, train::precision_of(o.precision));
   const auto first_pass = loader.plan().steps();
   Samples samples;
   for (std::int64_t k = -first_pass - o.warm_up; k < o.steps; ++k) {
@@ -175,7 +173,7 @@ int run(comm::World& world, const std::vector<std::string>& arguments) {
   line.option("device", &o.device, "cpu or cuda", config::Need::kOptional,
               config::one_of({"cpu", "cuda"}));
   line.option("precision", &o.precision, "of matrix products", config::Need::kOptional,
-              config::one_of({"float32", "bfloat16"}));
+              config::one_of({"float32", "tf32", "bfloat16"}));
   if (!line.parse(arguments)) {
     if (world.rank == 0) log::say(line.help());
     return 0;

@@ -11,9 +11,10 @@ namespace {
 constexpr double kGiga = 1e9, kEnough = 0.7;
 
 double product_rate(const Machine& m, const std::string& precision) {
-  return kGiga * (precision == "bfloat16"  ? m.bfloat16_gflops
-                  : precision == "float64" ? m.float32_gflops / 2
-                                           : m.float32_gflops);
+  return kGiga * (precision == "bfloat16"                    ? m.bfloat16_gflops
+                  : precision == "tf32" && m.tf32_gflops > 0 ? m.tf32_gflops
+                  : precision == "float64"                   ? m.float32_gflops / 2
+                                                             : m.float32_gflops);
 }
 
 std::string percent(double share) { return fmt::format("{:.0f} %", 100 * share); }
@@ -34,8 +35,10 @@ std::vector<StepForecast> forecast_step(const Work& work, const Machine& machine
     StepForecast f;
     f.form = form.name;
     f.cost = form.cost;
-    f.products = form.cost.flop / product_rate(machine, work.precision) +
-                 form.cost.full_flop / (kGiga * machine.float32_gflops);
+    f.products =
+        form.cost.flop / product_rate(machine, work.precision) +
+        form.cost.full_flop /
+            product_rate(machine, work.precision == "bfloat16" ? "float32" : work.precision);
     f.sparse = form.cost.sparse_flop / (kGiga * machine.sparse_gflops);
     f.moving = form.cost.moved / (kGiga * machine.memory_gbs);
     f.cells_per_second = work.cells / f.seconds();

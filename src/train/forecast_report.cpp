@@ -10,8 +10,12 @@ namespace {
 
 /// 12,345,678
 std::string whole(double value) {
-  auto text = fmt::format("{:.0f}", value);
-  for (auto k = static_cast<int>(text.size()) - 3; k > 0; k -= 3) text.insert(k, ",");
+  const auto digits = fmt::format("{:.0f}", value);
+  std::string text;
+  for (std::size_t k = 0; k < digits.size(); ++k) {
+    if (k > 0 && (digits.size() - k) % 3 == 0) text += ',';
+    text += digits[k];
+  }
   return text;
 }
 
@@ -29,12 +33,15 @@ const StepForecast& chosen(const ForecastReport& report) {
 
 std::string head(const ForecastReport& r) {
   const auto& m = r.machine;
+  auto source = m.source;
+  for (auto k = source.find("; "); k != std::string::npos; k = source.find("; ", k + 3))
+    source.replace(k, 2, "\n  ");
   return fmt::format(
-      "{}: {:.1f} M parameters, {} genes, {:.0f} stored entries a cell, {} cells a step and rank, "
+      "{}: {} parameters, {} genes, {:.0f} stored entries a cell, {} cells a step and rank, "
       "{}\n"
       "machine {}: {}\n",
-      r.model, 1e-6 * r.step.front().cost.parameters, whole(static_cast<double>(r.genes)),
-      r.work.nonzeros, whole(r.work.cells), r.work.precision, m.name, m.source);
+      r.model, whole(r.step.front().cost.parameters), whole(static_cast<double>(r.genes)),
+      r.work.nonzeros, whole(r.work.cells), r.work.precision, m.name, source);
 }
 
 std::string step_table(const ForecastReport& r) {
@@ -84,7 +91,7 @@ std::string ranks_table(const ForecastReport& r) {
                         whole(n.global_batch), few(1e3 * n.step), few(1e3 * n.all_reduce),
                         few(1e3 * n.reading), whole(n.cells_per_second), 100 * n.efficiency);
     for (const double cells : r.data_sets)
-      text += fmt::format("{:>9} /{:>7}", few(hours_of(cells, n)), whole(steps_of(cells, n)));
+      text += fmt::format("{:>9.3g} /{:>7}", hours_of(cells, n), whole(steps_of(cells, n)));
     text += "  " + n.bound + "\n";
   }
   return text + where_scaling_ends(r.ranks) + "\n";

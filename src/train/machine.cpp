@@ -8,13 +8,14 @@ namespace cellmill::train {
 namespace {
 
 // 4 bytes gathered a multiply-add at the rate of a copy, where no kernel was measured.
-Machine gpu(const std::string& name, double float32, double bfloat16, double memory, double link,
-            double node_link, const std::string& source) {
+Machine gpu(const std::string& name, double float32, double tf32, double bfloat16, double memory,
+            double link, double node_link, const std::string& source) {
   Machine m;
   m.name = name;
   m.source = source;
   m.device = "cuda";
   m.float32_gflops = float32;
+  m.tf32_gflops = tf32;
   m.bfloat16_gflops = bfloat16;
   m.memory_gbs = memory;
   m.sparse_gflops = memory / 2;
@@ -30,18 +31,16 @@ Machine gpu(const std::string& name, double float32, double bfloat16, double mem
 
 std::vector<Machine> known() {
   const std::string rest =
-      "; links at 0.8 of it, all 8 adapters of a node; file system of 20 GB/s, latencies, sparse "
-      "products: assumed; a loader thread: benchmarks/README.md, micro/row_code";
-  return {
-      gpu("a100", 10000, 156000, 1800, 240, 160,
-          "NVIDIA's data sheet of the A100 SXM 80 GB and the DGX A100: half of the peak (19.5 and "
-          "312 TFLOP/s), 0.9 of 2,039 GB/s" +
-              rest),
-      gpu("h100", 33000, 400000, 3000, 360, 320,
-          "an H100 SXM's bfloat16 product of 8,192 (798 TFLOP/s) and copy (3.0 TB/s) as "
-          "measured, NVIDIA's data sheet (67 TFLOP/s in float32) and the DGX H100's: half of the "
-          "products" +
-              rest)};
+      "; links: data sheet of the DGX, 0.8 of it, all 8 adapters of a node; assumed: file system, "
+      "latencies, sparse products, a loader thread as in benchmarks/README.md, micro/row_code";
+  return {gpu("a100", 10000, 78000, 156000, 1800, 240, 160,
+              "products: half of the A100 SXM data sheet's 19.5, 156 and 312 TFLOP/s; copy: 0.9 of "
+              "its 2,039 GB/s" +
+                  rest),
+          gpu("h100", 33000, 200000, 400000, 3000, 360, 320,
+              "products: half of 798 TFLOP/s measured in bfloat16, of the H100 SXM data sheet's 67 "
+              "in float32, 0.4 of its 494 in TF32; copy: 3.0 TB/s measured" +
+                  rest)};
 }
 
 }  // namespace
@@ -53,6 +52,7 @@ void describe(config::Schema& s, Machine& m) {
   s.field("source", m.source, "where the figures are from");
   s.field("device", m.device, "where steps are computed", config::one_of({"cpu", "cuda"}));
   s.field("float32_gflops", m.float32_gflops, "matrix products of a rank, GFLOP/s", positive());
+  s.field("tf32_gflops", m.tf32_gflops, "the same in TF32; 0: as float32", not_negative());
   s.field("bfloat16_gflops", m.bfloat16_gflops, "the same in bfloat16", positive());
   s.field("sparse_gflops", m.sparse_gflops, "products with sparse cells, GFLOP/s", positive());
   s.field("memory_gbs", m.memory_gbs, "copy in a rank's memory, GB/s read and written", positive());

@@ -40,9 +40,16 @@ void require_finite(double value, const std::string& what) {
 
 }  // namespace
 
+Precision precision_of(const std::string& name) {
+  return name == "tf32"       ? Precision::kTf32
+         : name == "bfloat16" ? Precision::kBfloat16
+                              : Precision::kFloat32;
+}
+
 Stepper::Stepper(models::Model& model, comm::Communicator& world, std::uint64_t seed,
                  Precision precision)
     : model_(model), world_(world), seed_(seed), precision_(precision) {
+  at::globalContext().setFloat32MatmulPrecision(precision == Precision::kTf32 ? "high" : "highest");
   for (const auto& group : model.groups()) optimisers_.emplace_back(group);
 }
 

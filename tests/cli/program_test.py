@@ -76,7 +76,7 @@ class Program(unittest.TestCase):
         options = ["plan", "--set", *big.split(), "--batch", "512", "--machine", "h100", "disk_gbs=0.5", "--cells", "1000000"]
         code, out, err = run(*options)
         self.assertEqual((code, err), (0, ""))
-        self.assertRegex(out, r"machine h100: an H100 SXM's bfloat16 product")
+        self.assertRegex(out, r"machine h100: products: half of 798 TFLOP/s measured")
         self.assertRegex(out, r"\ndense \* +[\d.,]+ +[\d.]+ +[\d.]+ +[\d.]+ +[\d,]+  \w+")
         self.assertRegex(out, r"\n +1024 +524,288 ")
         self.assertRegex(out, r"\nscaling ends at \d+ ranks: \d+ ranks wait for the file system: ")

@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 
 #include "comm/solo_communicator.h"
+#include "data/device_feed.h"
 #include "models/cycle_autoencoder.h"
 #include "test_world.h"
 
@@ -48,7 +49,8 @@ data::Batch whole_batch(std::int64_t step) {
   batch.genes = kGenes;
   batch.global_cells = kCells;
   batch.step = step;
-  return batch;
+  static data::DeviceFeed feed(test_world().device);
+  return feed.move(batch);
 }
 
 data::Batch cells_of(const data::Batch& batch, std::int64_t begin, std::int64_t end) {
@@ -89,7 +91,7 @@ struct Side {
   Stepper stepper;
   Side(const CycleAutoencoderOptions& options, comm::Communicator& world, at::ScalarType dtype)
       : model(options, vocabulary(), kSeed, dtype),
-        stepper(model, world, kSeed, train::Precision::kFloat32) {}
+        stepper((model.to(test_world().device), model), world, kSeed, train::Precision::kFloat32) {}
 
   std::vector<std::pair<std::string, at::Tensor>> everything() {
     auto all = model.buffers();

@@ -68,6 +68,11 @@ CATCH_TEST_CASE("the time of a step is its work over the machine's rates", "[for
   CATCH_CHECK(forms[0].products == Approx(0.25));
   CATCH_CHECK(forms[0].bound() == "memory bandwidth");
   CATCH_CHECK(forms[1].products == Approx(4));
+  work.precision = "tf32";
+  auto machine = slow_machine();
+  CATCH_CHECK(train::forecast_step(work, machine, 1)[1].products == Approx(4));
+  machine.tf32_gflops = 2;
+  CATCH_CHECK(train::forecast_step(work, machine, 1)[1].products == Approx(2));
 }
 
 CATCH_TEST_CASE("the second form wins from some cells on", "[forecast]") {
