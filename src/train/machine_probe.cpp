@@ -111,23 +111,24 @@ Machine measure_machine(comm::World& world, const ProbePlan& plan) {
   m.bfloat16_gflops = 1e-9 * slowest(world, rates.bfloat16_flops);
   m.sparse_gflops = 1e-9 * slowest(world, rates.sparse_flops);
   m.memory_gbs = 1e-9 * slowest(world, rates.copy_bytes);
-  std::string measured = "products, copies", guessed;
+  std::vector<std::string> measured = {"products", "copies"}, guessed = {"links between nodes"};
   const auto take = [&](double& into, double figure, const char* what) {
-    (figure > 0 ? measured : guessed) +=
-        std::string(figure > 0 || !guessed.empty() ? ", " : "") + what;
+    (figure > 0 ? measured : guessed).push_back(what);
     if (figure > 0) into = figure;
   };
   take(m.link_gbs, link_rate(world, plan.summed_bytes), "the all-reduce");
   m.node_link_gbs = m.link_gbs;
-  const bool files = plan.source_options.format != "synthetic";
-  take(m.loader_mentries, files ? 1e-6 * slowest(world, loader_rate(world, plan)) : 0,
-       "the loader");
-  double disk = 0;
-  if (files && world.rank == 0) disk = disk_rate(largest_file(plan.source_options.path));
-  take(m.disk_gbs, -slowest(world, -disk), "the disk");
+  double entries = 0, disk = 0;
+  if (plan.source_options.format != "synthetic") {
+    entries = slowest(world, loader_rate(world, plan));
+    if (world.rank == 0) disk = disk_rate(largest_file(plan.source_options.path));
+    disk = -slowest(world, -disk);
+  }
+  take(m.loader_mentries, 1e-6 * entries, "the loader");
+  take(m.disk_gbs, disk, "the disk");
   m.source =
-      fmt::format("measured now by {} rank{}: {}{}", world.size, world.size > 1 ? "s" : "",
-                  measured, guessed.empty() ? "" : "; guessed: links between nodes, " + guessed);
+      fmt::format("measured now by {} rank{}: {}; guessed: {}", world.size,
+                  world.size > 1 ? "s" : "", fmt::join(measured, ", "), fmt::join(guessed, ", "));
   return m;
 }
 

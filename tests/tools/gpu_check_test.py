@@ -100,6 +100,19 @@ def test_a_figure_that_is_missing_fails_the_stage(tool, machine, tmp_path):
     assert "FAILED: 1 of 1 figures missing: exit 70: error: out of memory" in done.stdout
 
 
+def test_carry_takes_programs_and_their_libraries_but_torchs(tool, machine, tmp_path):
+    for name in ("cellmill-cuda", "cellmill-cpu", "mpi_communicator_suite", "mpi_step_test"):
+        machine(f"build/{name}", "exit 0")
+    machine("bin/strip", "exit 0")
+    machine("lib/libyaml-cpp.so.0.7", "")
+    others = "/x/torch/lib/libtorch.so /usr/lib/libc.so.6 /usr/local/cuda-13.0/lib/libcudart.so.13 /lib/libstdc++.so.6"
+    machine("bin/ldd", f"for l in {tmp_path}/lib/libyaml-cpp.so.0.7 {others}; do echo \"lib => $l (0x1)\"; done")
+    done = tool("gpu_check", "--carry", tmp_path / "gpu", "--build", tmp_path / "build")
+    assert done.returncode == 0 and done.stdout.endswith(f"tools/gpu_check --build {tmp_path}/gpu/build\n")
+    assert [file.name for file in (tmp_path / "gpu/lib").iterdir()] == ["libyaml-cpp.so.0.7"]
+    assert (tmp_path / "gpu/build/bench_step").exists()
+
+
 def test_carry_wants_what_is_built(tool, tmp_path):
     done = tool("gpu_check", "--carry", tmp_path / "gpu", "--build", pathlib.Path("nowhere"))
     assert done.returncode == 66 and done.stderr.endswith("not built\n  hint: tools/gpu_check --only build makes it\n")
