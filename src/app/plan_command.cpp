@@ -33,16 +33,17 @@ struct MachineWords {
   }
 };
 
+/// The settings that the user gave stand on top of what is known or measured.
 train::Machine find_machine(comm::World& world, const MachineWords& words,
-                            const train::ProbePlan& probe) {
+                            const config::Layers& given, const train::ProbePlan& probe) {
   train::Machine machine;
   if (words.name != kThis) {
     machine = train::known_machine(words.name);
-  } else if (words.files.files.empty()) {
+  } else if (given.files.empty()) {
     comm::set_phase("measuring this machine");
     machine = train::measure_machine(world, probe);
   }
-  config::read(machine, words.files.read(world));
+  config::read(machine, given);
   return machine;
 }
 
@@ -110,6 +111,9 @@ int plan_command(comm::World& world, const Arguments& arguments) {
     return 0;
   }
   const MachineWords words(machine_words);
+  const auto given = words.files.read(world);
+  train::Machine checked;
+  config::read(checked, given);
   train::RunOptions o;
   config::read(o, run.read(world));
   std::unique_ptr<data::ChunkSource> source;
@@ -118,10 +122,10 @@ int plan_command(comm::World& world, const Arguments& arguments) {
     if (source->index().empty())
       throw DataError({o.data.source.path, "", "cells", "none"}, "nothing to plan for");
   });
-  if (words.name == kThis && words.files.files.empty()) train::choose_device(world, o.train.device);
+  if (words.name == kThis && given.files.empty()) train::choose_device(world, o.train.device);
   if (batch == 0) batch = std::max<std::int64_t>(1, o.train.global_batch / world.size);
   const auto work = work_of(o, *source, static_cast<double>(batch));
-  const auto machine = find_machine(world, words, probe_of(o, *source, work));
+  const auto machine = find_machine(world, words, given, probe_of(o, *source, work));
   if (show_machine) {
     say(world, config::dump(machine, config::Comments::kHelp));
     return 0;

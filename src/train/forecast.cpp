@@ -119,10 +119,11 @@ std::string where_scaling_ends(const std::vector<RanksForecast>& ranks) {
     const bool starved = r.bound == "file system";
     if (!starved && r.efficiency >= kEnough) continue;
     const auto why =
-        starved ? fmt::format("{} wait for the file system: {:.3g} ms to read, {:.3g} for the step",
-                              count(r.ranks), 1e3 * r.reading, 1e3 * (r.compute + r.waited))
-                : fmt::format("{} are {} efficient: {:.3g} of {:.3g} ms wait for the all-reduce",
-                              count(r.ranks), percent(r.efficiency), 1e3 * r.waited, 1e3 * r.step);
+        starved
+            ? fmt::format("with {} the file system binds: {:.3g} ms to read, {:.3g} for the step",
+                          count(r.ranks), 1e3 * r.reading, 1e3 * (r.compute + r.waited))
+            : fmt::format("{} are {} efficient: {:.3g} of {:.3g} ms wait for the all-reduce",
+                          count(r.ranks), percent(r.efficiency), 1e3 * r.waited, 1e3 * r.step);
     return k == 0 ? "scaling ends before it begins: " + why
                   : "scaling ends at " + count(ranks[k - 1].ranks) + ": " + why;
   }

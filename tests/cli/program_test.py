@@ -73,13 +73,13 @@ class Program(unittest.TestCase):
 
     def test_plan(self):
         big = "data.format=synthetic data.synthetic_genes=20000 data.synthetic_categories=[20,300] data.synthetic_density=0.067"
-        options = ["plan", "--set", *big.split(), "--batch", "512", "--machine", "h100", "disk_gbs=0.5", "--cells", "1000000"]
+        options = ["plan", "--set", *big.split(), "--batch", "512", "--machine", "h100", "disk_gbs=5", "--cells", "1000000"]
         code, out, err = run(*options)
         self.assertEqual((code, err), (0, ""))
         self.assertRegex(out, r"machine h100: products: half of 798 TFLOP/s measured")
         self.assertRegex(out, r"\ndense \* +[\d.,]+ +[\d.]+ +[\d.]+ +[\d.]+ +[\d,]+  \w+")
         self.assertRegex(out, r"\n +1024 +524,288 ")
-        self.assertRegex(out, r"\nscaling ends at \d+ ranks: \d+ ranks wait for the file system: ")
+        self.assertRegex(out, r"\nscaling ends at \d+ ranks: with \d+ ranks the file system binds: ")
         code, out, _ = run(*options, "--json", "--ranks", "4")
         plan = json.loads(out)
         self.assertEqual([row["ranks"] for row in plan["ranks"]], [1, 2, 4])

@@ -132,7 +132,7 @@ CATCH_TEST_CASE("ranks wait for the all-reduce, the loader or the file system", 
   CATCH_CHECK(ranks[1].bound == "file system");
   CATCH_CHECK(ranks[1].cells_per_second == Approx(100));
   CATCH_CHECK(train::where_scaling_ends(ranks) ==
-              "scaling ends at 1 rank: 2 ranks wait for the file system: 2e+03 ms to read, "
+              "scaling ends at 1 rank: with 2 ranks the file system binds: 2e+03 ms to read, "
               "1.5e+03 for the step");
   m = slow_machine();
   m.loader_mentries = 1e-4;  // 20 cells/s a rank
