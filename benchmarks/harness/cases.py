@@ -114,10 +114,10 @@ def step_rows(o):
         command += ("--steps", steps, "--warmup", warm, "--epochs", "9", "--threads", str(2 // processes), "--variant", *variant)
         return Subject(name, command, key("cells_s_med"), tuple(KEEP_PAGES.items()))
 
-    def ours(size, batch, *more, ranks=1, name="cellmill", read=rate):
+    def ours(size, batch, *more, ranks=1, threads=None, name="cellmill", read=rate):
         command = (*(mpirun(ranks) if ranks > 1 else ()), o.build + "/bench_step", "--size", size, "--batch", str(batch))
         command += ("--cells", str(batch * ranks * max(1, 4096 // (batch * ranks))), "--steps", steps, "--warm-up", warm, *more)
-        return Subject(name, command, read, (("OMP_NUM_THREADS", str(2 // ranks)), *KEEP_PAGES.items()))
+        return Subject(name, command, read, (("OMP_NUM_THREADS", str(threads or 2 // ranks)), *KEEP_PAGES.items()))
 
     def limit(size, batch):
         command = (o.peers, str(HERE / "peers/cae/limits.py"), "--sizes", size, "--batches", str(batch))
@@ -143,6 +143,8 @@ def step_rows(o):
             limit=limit("full", 4096), least=120),
         row("scVI on the same cells, batch 512", ours("real", 512), scvi, ratio=3),
     ]  # fmt: skip
+    for ranks in (1, 2, 4):
+        rows.append(row(f"`real`, {ranks} processes x 1 thread, 512 each", ours("real", 512, ranks=ranks, threads=1)))
     if HAS_BFLOAT16:
         rows[0].peers.append(peer("opt, bfloat16", "real", 512, "opt", "--bf16"))
     return rows
