@@ -1,8 +1,8 @@
 #pragma once
 // Work done in order on a thread of its own, so that its caller does not wait for it. The thread
-// looks for work every 20 ms: waking it would cost the caller a system call. At most `capacity` pieces wait; `run` blocks beyond that. What a piece
-// throws is rethrown by the next `run` or `wait`, and the pieces after it are dropped. One thread
-// may use it.
+// looks for work every 20 ms: waking it would cost the caller a system call. At most `capacity`
+// pieces wait; `run` blocks beyond that. What a piece throws is rethrown by the next `run` or
+// `wait`, and the pieces after it are dropped. One thread may use it.
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -21,6 +21,8 @@ class Background {
   void run(std::function<void()> piece);
   /// Until nothing waits or runs.
   void wait();
+  /// The next `run` or `wait` will throw.
+  bool failed();
 
  private:
   void work();

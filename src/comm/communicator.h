@@ -22,6 +22,9 @@ class Communicator {
   virtual ~Communicator() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
+  /// Flat memory for what is reduced often, where that costs least; lasts until `close`.
+  /// Collective.
+  virtual at::Tensor zeros(std::int64_t count, const at::TensorOptions& options);
   /// In place. The bits are the same on all ranks, and in every run of as many ranks. Contiguous
   /// float32, float64, int64 or uint8 tensors of equal shape. Stream-ordered on CUDA.
   virtual void all_reduce(at::Tensor& tensor, Op op) = 0;

@@ -12,12 +12,12 @@
 
 namespace cellmill::train {
 
-AdamW::AdamW(const models::Group& group) : group_(group) {
+AdamW::AdamW(const models::Group& group, const Memory& memory) : group_(group) {
   std::int64_t size = 0;
   for (const auto& p : group.parameters) size += p.value.numel();
   const auto options = group.parameters.front().value.options().requires_grad(false);
   value_ = at::empty({size}, options);
-  gradient_ = at::zeros({size}, options);
+  gradient_ = memory ? memory(size, options) : at::zeros({size}, options);
   moment1_ = at::zeros({size}, options);
   moment2_ = at::zeros({size}, options);
   kernel_ = value_.is_cpu() && value_.scalar_type() == at::kFloat;

@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,9 +19,11 @@ namespace cellmill::train {
 
 class AdamW {
  public:
+  /// Flat memory of so many zeros.
+  using Memory = std::function<at::Tensor(std::int64_t count, const at::TensorOptions&)>;
   /// Moves the group's parameters into the flat tensor (their values stay) and gives them
-  /// gradients.
-  explicit AdamW(const models::Group& group);
+  /// gradients, which lie in `memory`.
+  explicit AdamW(const models::Group& group, const Memory& memory = {});
   const std::string& name() const { return group_.name; }
   at::Tensor& gradient() { return gradient_; }  ///< flat
   void zero_gradient() { gradient_.zero_(); }

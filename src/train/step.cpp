@@ -43,7 +43,10 @@ void require_finite(double value, const std::string& what) {
 Stepper::Stepper(models::Model& model, comm::Communicator& world, std::uint64_t seed,
                  Precision precision)
     : model_(model), world_(world), seed_(seed), precision_(precision) {
-  for (const auto& group : model.groups()) optimisers_.emplace_back(group);
+  const auto memory = [&](std::int64_t count, const at::TensorOptions& options) {
+    return world.zeros(count, options);
+  };
+  for (const auto& group : model.groups()) optimisers_.emplace_back(group, memory);
 }
 
 models::StepContext Stepper::context() {
