@@ -1,9 +1,13 @@
 #pragma once
-// std::vector whose resize leaves new numbers unset instead of zero: for buffers that are about to
-// be filled, where clearing them first would cost as much as filling them.
+// std::vector whose resize leaves new numbers unset instead of zero, and whose large buffers are of
+// huge pages and used again (base/huge_memory.h): for buffers that are about to be filled, where
+// clearing them, or fresh pages, would cost as much as filling them.
+#include <cstddef>
 #include <memory>
 #include <utility>
 #include <vector>
+
+#include "base/huge_memory.h"
 
 namespace cellmill {
 
@@ -16,6 +20,14 @@ struct Unset : std::allocator<T> {
   Unset() = default;
   template <class U>
   Unset(const Unset<U>&) noexcept {}
+  T* allocate(std::size_t count) {
+    if (count * sizeof(T) < kHugeFrom) return std::allocator<T>::allocate(count);
+    return static_cast<T*>(take_huge(count * sizeof(T)));
+  }
+  void deallocate(T* memory, std::size_t count) noexcept {
+    if (count * sizeof(T) < kHugeFrom) return std::allocator<T>::deallocate(memory, count);
+    give_huge(memory, count * sizeof(T));
+  }
   template <class U>
   void construct(U* at) noexcept {
     ::new (static_cast<void*>(at)) U;

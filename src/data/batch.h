@@ -10,7 +10,7 @@ namespace cellmill::data {
 
 struct Batch {
   at::Tensor indptr;   ///< [B+1] int64
-  at::Tensor indices;  ///< [nnz] int64, columns
+  at::Tensor indices;  ///< [nnz] columns, int32 from a Loader, int64 from others
   at::Tensor values;   ///< [nnz] float32
   at::Tensor labels;   ///< [B, F] int64, -1 = missing
   at::Tensor cells;    ///< [B] int64, number of the cell in the data set (always on the host)

@@ -15,7 +15,7 @@
 namespace cellmill::data {
 namespace {
 
-constexpr std::int64_t kRowsJudged = 65536;  // whose scale is looked at
+constexpr std::int64_t kRowsJudged = 4096;  // whose scale is looked at
 
 /// Rows of the chunk from `from` on, of which the first is row `first_row` of the file.
 struct Scope {

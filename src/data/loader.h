@@ -1,8 +1,8 @@
 #pragma once
-// The two-level loader of the seed: background threads keep chunks ready ahead of the plan within a
-// budget of bytes; minibatches of the plan are gathered from them as CSR. Order depends on the plan
-// alone. Errors of the threads are rethrown by `next`. One thread may use a Loader; the source must
-// outlive it.
+// The loader: background threads read this rank's part of the plan's buffers, at least one ahead,
+// within a budget of bytes, and gather minibatches from them as CSR, some ahead (data/assembler.h).
+// Data that fit the budget are read once a run. Order depends on the plan alone. Errors of the
+// threads are rethrown by `next`. One thread may use a Loader; the source must outlive it.
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,11 +18,11 @@ class Schema;
 namespace cellmill::data {
 
 struct LoaderOptions {
-  std::int64_t prefetch_chunks = 2;   ///< at least so many chunks, and one buffer, decoded ahead
-  std::int64_t threads = 1;           ///< background threads
-  std::int64_t memory_mb = 2048;      ///< chunks kept, ready ones included; one buffer's always are
-  std::int64_t block_cells = 256;     ///< 0: whole chunks
-  std::int64_t buffer_cells = 65536;  ///< cells mixed together
+  std::int64_t prefetch_chunks = 2;   ///< whole chunks (deflated files): so many decoded ahead
+  std::int64_t threads = 2;           ///< background threads
+  std::int64_t memory_mb = 1024;      ///< rows held, read ahead or kept; one buffer's always are
+  std::int64_t block_cells = 64;      ///< 0: whole chunks
+  std::int64_t buffer_cells = 16384;  ///< cells mixed together, over all ranks
   std::string order = "mixed";        ///< mixed | chunk (the seed's: one chunk at a time)
 };
 void describe(config::Schema& schema, LoaderOptions& options);
@@ -37,9 +37,10 @@ struct Position {
 
 /// What the loader did so far, for progress lines and benchmarks.
 struct LoaderCounters {
-  std::int64_t chunks_loaded = 0;
-  std::int64_t bytes_loaded = 0;
-  double wait_seconds = 0;  ///< time `next` waited for the threads
+  std::int64_t rows_read = 0;
+  std::int64_t bytes_read = 0;  ///< from files, by this rank
+  std::int64_t peak_bytes = 0;  ///< most rows held at once
+  double wait_seconds = 0;      ///< time `next` waited for the threads
 };
 
 class Loader {
@@ -54,8 +55,8 @@ class Loader {
   /// the next epoch). Throws what loading a chunk threw, again if called again.
   std::optional<Batch> next();
   Position position() const;
-  /// `next` then goes on as an unbroken run would from there. Costs at most the loading of one
-  /// buffer. Throws DataError if the epoch has fewer steps.
+  /// `next` then goes on as an unbroken run would from there. Costs at most the reading of one
+  /// buffer, and nothing where it stands already. Throws DataError if the epoch has fewer steps.
   void seek(Position position);
   const Plan& plan() const;  ///< of the current epoch
   LoaderCounters counters() const;

@@ -41,14 +41,16 @@ void describe(config::Schema& s, SourceOptions& o) {
 
 void describe(config::Schema& s, LoaderOptions& o) {
   s.field("prefetch_chunks", o.prefetch_chunks,
-          "at least so many chunks decoded ahead of the buffer in use", config::not_negative());
-  s.field("threads", o.threads, "background threads that decode chunks", config::between(1, 64));
-  s.field("memory_mb", o.memory_mb, "decoded chunks kept; those of one buffer always are",
+          "deflated files, which are read whole: at least so many chunks decoded ahead",
+          config::not_negative());
+  s.field("threads", o.threads, "background threads that read and gather", config::between(1, 64));
+  s.field("memory_mb", o.memory_mb,
+          "rows held in memory, read ahead or kept; those of one buffer always are",
           config::at_least(1));
   s.field("block_cells", o.block_cells,
-          "consecutive cells that stay together on the way into a buffer; 0: a whole chunk",
-          config::not_negative());
-  s.field("buffer_cells", o.buffer_cells, "cells shuffled together; 0: one block at a time",
+          "consecutive cells that are read together; 0: a whole chunk", config::not_negative());
+  s.field("buffer_cells", o.buffer_cells,
+          "cells shuffled together, over all ranks; 0: one block at a time",
           config::not_negative());
   s.field("order", o.order, "mixed: blocks of all chunks; chunk: one whole chunk at a time",
           config::one_of({"mixed", "chunk"}));

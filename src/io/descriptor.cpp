@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -64,6 +65,15 @@ std::size_t Descriptor::read_at(void* data, std::size_t bytes, std::uint64_t off
 }
 
 void Descriptor::expect(std::uint64_t offset, std::uint64_t bytes) const {
+  if (bytes == 0) return;
+#ifdef RWF_NOWAIT
+  const auto in_memory = [&](std::uint64_t at) {
+    char byte;
+    iovec to{&byte, 1};
+    return ::preadv2(number_, &to, 1, static_cast<off_t>(at), RWF_NOWAIT) == 1;
+  };
+  if (in_memory(offset) && in_memory(offset + bytes / 2) && in_memory(offset + bytes - 1)) return;
+#endif
   ::posix_fadvise(number_, static_cast<off_t>(offset), static_cast<off_t>(bytes),
                   POSIX_FADV_WILLNEED);
 }

@@ -23,17 +23,17 @@ namespace {
 
 using Bytes = UnsetVector<std::uint8_t>;
 
-/// What a thread keeps: the pieces that it inflated last, since ranges often share one.
-struct Inflated {
+/// What a thread keeps: the chunks that it read last, since ranges often share one.
+struct Kept {
   std::uint64_t serial = 0;
-  std::size_t piece = 0;
+  std::int64_t chunk = 0;
   Bytes bytes;
 };
 struct Workplace {
   std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> inflater{
       libdeflate_alloc_decompressor(), &libdeflate_free_decompressor};
   Bytes stored, shuffled;
-  std::array<Inflated, 2> kept;  // of indices and of values
+  std::array<Kept, 2> kept;  // of indices and of values
 };
 
 Workplace& workplace() {
@@ -46,24 +46,6 @@ template <std::size_t kWidth>
 void unshuffle(const std::uint8_t* from, std::size_t count, std::uint8_t* to) {
   for (std::size_t i = 0; i < count; ++i)
     for (std::size_t b = 0; b < kWidth; ++b) to[i * kWidth + b] = from[b * count + i];
-}
-
-/// Sets `inflate` and `unshuffle` by the filters of a chunked dataset; false for others than these.
-bool known_filters(hid_t layout, bool& inflate, bool& unshuffle, int& filters) {
-  filters = H5Pget_nfilters(layout);
-  for (int i = 0; i < filters; ++i) {
-    unsigned flags = 0, config = 0;
-    std::size_t values = 0;
-    const H5Z_filter_t filter = H5Pget_filter2(layout, static_cast<unsigned>(i), &flags, &values,
-                                               nullptr, 0, nullptr, &config);
-    if (filter == H5Z_FILTER_SHUFFLE && i == 0)
-      unshuffle = true;
-    else if (filter == H5Z_FILTER_DEFLATE && !inflate)
-      inflate = true;
-    else
-      return false;
-  }
-  return !unshuffle || inflate;
 }
 
 template <class T>
@@ -83,21 +65,51 @@ std::uint64_t next_serial() {
 }  // namespace
 
 template <class T>
+struct H5Elements<T>::Chunks {
+  Id dataset;
+  std::int64_t elements = 0;       // of a chunk
+  int shuffle = -1, deflate = -1;  // places in the pipeline
+  int filters = 0;
+  /// Finds the filters; false for others than these.
+  bool know(hid_t layout) {
+    filters = H5Pget_nfilters(layout);
+    for (int i = 0; i < filters; ++i) {
+      unsigned flags = 0, config = 0;
+      std::size_t values = 0;
+      const H5Z_filter_t filter = H5Pget_filter2(layout, static_cast<unsigned>(i), &flags, &values,
+                                                 nullptr, 0, nullptr, &config);
+      if (filter == H5Z_FILTER_SHUFFLE && i == 0)
+        shuffle = i;
+      else if (filter == H5Z_FILTER_DEFLATE && deflate < 0)
+        deflate = i;
+      else
+        return false;
+    }
+    return true;
+  }
+};
+
+template <class T>
 H5Elements<T>::H5Elements(const H5File& file, const std::string& dataset)
     : file_(file),
       dataset_(dataset),
       descriptor_(file.path(), Descriptor::Mode::kRead),
       serial_(next_serial()),
       size_(file.shape(dataset).at(0)) {
-  direct_ = find_pieces();
+  direct_ = open(dataset);
 }
 
 template <class T>
-bool H5Elements<T>::find_pieces() {
+H5Elements<T>::~H5Elements() {
   const Locked library;
-  const Spot spot{file_.path(), dataset_};
+  chunks_.reset();
+}
+
+template <class T>
+bool H5Elements<T>::open(const std::string& dataset) {
+  const Locked library;
   const hid_t handle = h5::handle_of(file_);
-  const Source source = h5::open_dataset(handle, spot, dataset_);
+  Source source = h5::open_dataset(handle, {file_.path(), dataset}, dataset);
   const Id creation(H5Fget_create_plist(handle), &H5Pclose);
   const Id layout(H5Dget_create_plist(source.object), &H5Pclose);
   hsize_t user_block = 0;
@@ -105,67 +117,68 @@ bool H5Elements<T>::find_pieces() {
   width_ = known_width<T>(source.type);
   if (user_block != 0 || width_ == 0 || size_ == 0) return false;
   if (H5Pget_layout(layout) == H5D_CONTIGUOUS) {
-    const haddr_t at = H5Dget_offset(source.object);
-    if (at == HADDR_UNDEF || H5Pget_external_count(layout) != 0) return false;
-    piece_elements_ = size_;
-    pieces_ = {{at, static_cast<std::uint64_t>(size_) * width_, false, false}};
-    return true;
+    contiguous_ = H5Dget_offset(source.object);
+    return contiguous_ != HADDR_UNDEF && H5Pget_external_count(layout) == 0;
   }
-  Piece piece;
-  int filters = 0;
+  auto chunks = std::make_unique<Chunks>();
   unsigned options = 0;
   hsize_t extent = 0;
   if (H5Pget_layout(layout) != H5D_CHUNKED || H5Pget_chunk(layout, 1, &extent) != 1 ||
-      !known_filters(layout, piece.inflate, piece.unshuffle, filters) ||
-      H5Pget_chunk_opts(layout, &options) < 0 || options != 0)
+      !chunks->know(layout) || H5Pget_chunk_opts(layout, &options) < 0 || options != 0)
     return false;
-  piece_elements_ = static_cast<std::int64_t>(extent);
-  for (hsize_t first = 0; first < static_cast<hsize_t>(size_); first += extent) {
-    unsigned skipped = 0;
-    haddr_t at = HADDR_UNDEF;
-    hsize_t bytes = 0;
-    h5::check(H5Dget_chunk_info_by_coord(source.object, &first, &skipped, &at, &bytes), spot,
-              "cannot find its chunks");
-    if (at == HADDR_UNDEF || skipped != 0) return false;
-    piece.at = at;
-    piece.bytes = bytes;
-    pieces_.push_back(piece);
-  }
+  chunks->elements = static_cast<std::int64_t>(extent);
+  chunks->dataset = std::move(source.object);
+  chunks_ = std::move(chunks);
   return true;
 }
 
 template <class T>
-const std::uint8_t* H5Elements<T>::plain_bytes(std::size_t number, std::int64_t& bytes_read) const {
+const std::uint8_t* H5Elements<T>::chunk(std::int64_t number, std::int64_t& bytes_read) const {
   Workplace& place = workplace();
-  Inflated& kept = place.kept[std::is_same_v<T, float>];
-  if (kept.serial == serial_ && kept.piece == number) return kept.bytes.data();
-  const Piece& piece = pieces_[number];
-  const auto fail = [&](const char* what) {
-    throw DataError({file_.path(), dataset_ + ", chunk " + std::to_string(number), {}, {}}, what,
-                    "copy or make the file again");
-  };
+  Kept& kept = place.kept[std::is_same_v<T, float>];
+  if (kept.serial == serial_ && kept.chunk == number) return kept.bytes.data();
   kept.serial = 0;
-  place.stored.resize(piece.bytes);
-  if (descriptor_.read_at(place.stored.data(), piece.bytes, piece.at) != piece.bytes)
-    fail("is truncated");
-  bytes_read += static_cast<std::int64_t>(piece.bytes);
-  const std::size_t bytes = static_cast<std::size_t>(piece_elements_) * width_;
-  Bytes& inflated = piece.unshuffle ? place.shuffled : kept.bytes;
-  inflated.resize(bytes);
-  std::size_t made = 0;
-  if (libdeflate_zlib_decompress(place.inflater.get(), place.stored.data(), piece.bytes,
-                                 inflated.data(), bytes, &made) != LIBDEFLATE_SUCCESS ||
-      made != bytes)
-    fail("does not inflate: its compressed bytes are damaged");
-  if (piece.unshuffle) {
+  const Spot spot{file_.path(), dataset_ + ", chunk " + std::to_string(number)};
+  const hsize_t first = static_cast<hsize_t>(number * chunks_->elements);
+  hsize_t stored = 0;
+  std::uint32_t skipped = 0;
+  {
+    const Locked library;
+    h5::check(H5Dget_chunk_storage_size(chunks_->dataset, &first, &stored), spot, "cannot find it");
+    place.stored.resize(stored);
+    if (stored > 0)
+      h5::check(H5Dread_chunk(chunks_->dataset, H5P_DEFAULT, &first, &skipped, place.stored.data()),
+                spot, "cannot read it");
+  }
+  bytes_read += static_cast<std::int64_t>(stored);
+  const auto applies = [&](int filter) { return filter >= 0 && (skipped >> filter & 1U) == 0; };
+  const std::size_t bytes = static_cast<std::size_t>(chunks_->elements) * width_;
+  if (applies(chunks_->deflate)) {
+    std::size_t made = 0;
     kept.bytes.resize(bytes);
+    if (libdeflate_zlib_decompress(place.inflater.get(), place.stored.data(), stored,
+                                   kept.bytes.data(), bytes, &made) != LIBDEFLATE_SUCCESS ||
+        made != bytes)
+      throw DataError({spot.file, spot.where, {}, {}},
+                      "does not inflate: its compressed bytes are damaged",
+                      "copy or make the file again");
+  } else {
+    std::swap(kept.bytes, place.stored);
+  }
+  if (kept.bytes.size() != bytes)
+    throw DataError({spot.file, spot.where, std::to_string(bytes) + " bytes",
+                     std::to_string(kept.bytes.size())},
+                    "a chunk of another size", "copy or make the file again");
+  if (applies(chunks_->shuffle)) {
+    place.stored.resize(bytes);
     if (width_ == 4)
-      unshuffle<4>(inflated.data(), bytes / 4, kept.bytes.data());
+      unshuffle<4>(kept.bytes.data(), bytes / 4, place.stored.data());
     else
-      unshuffle<8>(inflated.data(), bytes / 8, kept.bytes.data());
+      unshuffle<8>(kept.bytes.data(), bytes / 8, place.stored.data());
+    std::swap(kept.bytes, place.stored);
   }
   kept.serial = serial_;
-  kept.piece = number;
+  kept.chunk = number;
   return kept.bytes.data();
 }
 
@@ -184,24 +197,13 @@ void H5Elements<T>::convert(const std::uint8_t* from, std::int64_t count, T* to)
 }
 
 template <class T>
-std::int64_t H5Elements<T>::append_from(std::size_t number, std::int64_t begin, std::int64_t end,
-                                        T* to) const {
-  const Piece& piece = pieces_[number];
+std::int64_t H5Elements<T>::append_contiguous(std::int64_t begin, std::int64_t end, T* to) const {
   const std::size_t bytes = static_cast<std::size_t>(end - begin) * width_;
-  const std::uint64_t skip = static_cast<std::uint64_t>(begin) * width_;
-  std::int64_t bytes_read = 0;
-  if (piece.inflate) {
-    const std::uint8_t* from = plain_bytes(number, bytes_read) + skip;
-    if (width_ == sizeof(T))
-      std::memcpy(to, from, bytes);
-    else
-      convert(from, end - begin, to);
-    return bytes_read;
-  }
-  Bytes& wide = workplace().shuffled;
+  Bytes& wide = workplace().stored;
   if (width_ != sizeof(T)) wide.resize(bytes);
   std::uint8_t* into = width_ == sizeof(T) ? reinterpret_cast<std::uint8_t*>(to) : wide.data();
-  if (descriptor_.read_at(into, bytes, piece.at + skip) != bytes)
+  const std::uint64_t at = contiguous_ + static_cast<std::uint64_t>(begin) * width_;
+  if (descriptor_.read_at(into, bytes, at) != bytes)
     throw DataError({file_.path(), dataset_, {}, {}}, "is truncated",
                     "copy or make the file again");
   if (width_ != sizeof(T)) convert(into, end - begin, to);
@@ -219,11 +221,16 @@ std::int64_t H5Elements<T>::append(std::int64_t begin, std::int64_t end, UnsetVe
   }
   to.resize(held + static_cast<std::size_t>(end - begin));
   T* into = to.data() + held;
+  if (!chunks_) return append_contiguous(begin, end, into);
   std::int64_t bytes = 0;
   for (std::int64_t at = begin; at < end;) {
-    const std::int64_t number = at / piece_elements_, first = number * piece_elements_;
-    const std::int64_t stop = std::min(end, first + piece_elements_);
-    bytes += append_from(static_cast<std::size_t>(number), at - first, stop - first, into);
+    const std::int64_t number = at / chunks_->elements, first = number * chunks_->elements;
+    const std::int64_t stop = std::min(end, first + chunks_->elements);
+    const std::uint8_t* from = chunk(number, bytes) + static_cast<std::size_t>(at - first) * width_;
+    if (width_ == sizeof(T))
+      std::memcpy(into, from, static_cast<std::size_t>(stop - at) * width_);
+    else
+      convert(from, stop - at, into);
     into += stop - at;
     at = stop;
   }
@@ -232,15 +239,9 @@ std::int64_t H5Elements<T>::append(std::int64_t begin, std::int64_t end, UnsetVe
 
 template <class T>
 void H5Elements<T>::expect(std::int64_t begin, std::int64_t end) const {
-  if (!direct_ || begin == end) return;
-  if (!pieces_[0].inflate && pieces_.size() == 1) {
-    descriptor_.expect(pieces_[0].at + static_cast<std::uint64_t>(begin) * width_,
+  if (direct_ && !chunks_)
+    descriptor_.expect(contiguous_ + static_cast<std::uint64_t>(begin) * width_,
                        static_cast<std::uint64_t>(end - begin) * width_);
-    return;
-  }
-  for (std::int64_t p = begin / piece_elements_; p <= (end - 1) / piece_elements_; ++p)
-    descriptor_.expect(pieces_[static_cast<std::size_t>(p)].at,
-                       pieces_[static_cast<std::size_t>(p)].bytes);
 }
 
 template class H5Elements<std::int32_t>;

@@ -1,0 +1,113 @@
+#include "data/draft.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "data/stream_copy.h"
+
+namespace cellmill::data {
+namespace {
+
+constexpr std::int64_t kPieceCells = 256;
+constexpr std::int64_t kStreamFrom = 16 << 20;  // bytes of a batch that no cache would keep
+
+}  // namespace
+
+Window::Window(std::shared_ptr<const Plan> of, std::int64_t number, Shard shard, bool whole)
+    : plan(std::move(of)),
+      buffer(number),
+      places(plan->buffer_range(number)),
+      whole_chunks(whole),
+      share(plan->share(number, shard)) {
+  const auto key = [&](std::int32_t b) {
+    return whole_chunks ? share.blocks[b].chunk : share.blocks[b].number;
+  };
+  std::vector<std::int32_t> order(share.blocks.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return key(a) < key(b); });
+  part_of_block.resize(order.size());
+  for (const std::int32_t b : order) {
+    if (parts.empty() || parts.back() != key(b)) {
+      parts.push_back(key(b));
+      block_of_part.push_back(b);
+    }
+    part_of_block[b] = static_cast<std::int32_t>(parts.size()) - 1;
+  }
+  rows.resize(parts.size());
+}
+
+double Window::started() const {
+  return parts.empty() ? 1 : static_cast<double>(next_part) / static_cast<double>(parts.size());
+}
+
+std::int64_t Window::find(std::int32_t part) const {
+  const auto found = std::lower_bound(parts.begin(), parts.end(), part);
+  return found == parts.end() || *found != part ? -1 : found - parts.begin();
+}
+
+Draft::Draft(std::shared_ptr<const Plan> of, std::int64_t number)
+    : plan(std::move(of)), step(number), places(plan->step_range(number)) {}
+
+void Draft::lay_out(const std::vector<std::shared_ptr<Window>>& windows, std::int64_t fields,
+                    std::int64_t genes, BatchPool& pool) {
+  std::int64_t entries = 0;
+  for (const auto& window : windows) {
+    const auto& cells = window->share.cells;
+    const auto at = [&](std::int64_t place) {
+      return std::partition_point(cells.begin(), cells.end(), [&](const Plan::Cell& cell) {
+        return window->places.begin + cell.place < place;
+      });
+    };
+    const auto end = at(places.end);
+    for (auto cell = at(places.begin); cell != end; ++cell) {
+      const Chunk* chunk = window->rows[window->part_of_block[cell->block]];
+      const std::int64_t row = window->whole_chunks ? cell->row : cell->nth;
+      const CellRef ref{window->share.blocks[cell->block].chunk, cell->row};
+      rows_.push_back({chunk, row, plan->cell_number(ref)});
+      entries += chunk->indptr[row + 1] - chunk->indptr[row];
+    }
+  }
+  const auto size = static_cast<std::int64_t>(rows_.size());
+  batch = pool.take(size, entries, fields);
+  batch.genes = genes;
+  batch.global_cells = places.end - places.begin;
+  batch.epoch = epoch();
+  batch.step = step;
+  auto* indptr = batch.indptr.mutable_data_ptr<std::int64_t>();
+  *indptr = 0;
+  for (const Row& row : rows_) {
+    indptr[1] = *indptr + row.rows->indptr[row.row + 1] - row.rows->indptr[row.row];
+    ++indptr;
+  }
+  pieces = (size + kPieceCells - 1) / kPieceCells;
+}
+
+void Draft::copy(std::int64_t piece) const {
+  const std::int64_t first = piece * kPieceCells, fields = batch.labels.size(1),
+                     last = std::min(first + kPieceCells, static_cast<std::int64_t>(rows_.size()));
+  const auto* indptr = batch.indptr.const_data_ptr<std::int64_t>();
+  auto* indices = batch.indices.mutable_data_ptr<std::int32_t>();
+  auto* values = batch.values.mutable_data_ptr<float>();
+  auto* labels = batch.labels.mutable_data_ptr<std::int64_t>() + first * fields;
+  auto* numbers = batch.cells.mutable_data_ptr<std::int64_t>();
+  const bool large = 8 * batch.values.numel() >= kStreamFrom;
+  const auto put = [large](void* to, const void* from, std::size_t bytes) {
+    large ? stream_copy(to, from, bytes) : static_cast<void>(std::memcpy(to, from, bytes));
+  };
+  for (std::int64_t i = first; i < last; ++i) {
+    const auto& [from, row, number] = rows_[i];
+    const std::int64_t begin = from->indptr[row];
+    const auto bytes = static_cast<std::size_t>(indptr[i + 1] - indptr[i]) * 4;
+    if (bytes > 0) {
+      put(indices + indptr[i], from->indices.data() + begin, bytes);
+      put(values + indptr[i], from->values.data() + begin, bytes);
+    }
+    labels = std::copy_n(from->labels.data() + row * fields, fields, labels);
+    numbers[i] = number;
+  }
+}
+
+}  // namespace cellmill::data
