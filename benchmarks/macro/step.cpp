@@ -26,6 +26,7 @@ using namespace cellmill::benchmarks;
 struct Options {
   std::string size = "small", device = "cpu", precision = "float32", compute = "auto";
   std::int64_t batch = 512, cells = 4096, warm_up = 5, steps = 20;
+  bool overlap = false;
 };
 
 /// Seconds a step, by part; "step" is the whole.
@@ -51,9 +52,10 @@ Samples measure(comm::World& world, const Options& o, const ModelSize& size) {
   data::LoaderOptions loading;
   loading.memory_mb = 8192;
   data::Loader loader(*source, nullptr, plan, loading, {world.rank, world.size});
-  train::Stepper stepper(
-      *model, world.tensors(), 0,
-      o.precision == "bfloat16" ? train::Precision::kBfloat16 : train::Precision::kFloat32);
+  train::StepOptions stepping;
+  if (o.precision == "bfloat16") stepping.precision = train::Precision::kBfloat16;
+  stepping.overlap = o.overlap;
+  train::Stepper stepper(*model, world.tensors(), 0, stepping);
   const auto first_pass = loader.plan().steps();
   Samples samples;
   for (std::int64_t k = -first_pass - o.warm_up; k < o.steps; ++k) {
@@ -87,6 +89,7 @@ void report(const comm::World& world, const Options& o, const Samples& samples) 
                    {"precision", o.precision},
                    {"size", o.size},
                    {"compute", o.compute},
+                   {"overlap", o.overlap},
                    {"ranks", world.size},
                    {"threads", at::get_num_threads()},
                    {"batch_per_rank", o.batch},
@@ -114,6 +117,7 @@ int run(comm::World& world, const std::vector<std::string>& arguments) {
   line.option("warm-up", &o.warm_up, "steps not counted", config::Need::kOptional,
               config::at_least(0));
   line.option("steps", &o.steps, "steps counted", config::Need::kOptional, config::at_least(1));
+  line.option("overlap", &o.overlap, "gradients are summed while backward runs");
   line.option("device", &o.device, "cpu or cuda", config::Need::kOptional,
               config::one_of({"cpu", "cuda"}));
   line.option("precision", &o.precision, "of matrix products", config::Need::kOptional,

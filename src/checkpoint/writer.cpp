@@ -1,9 +1,11 @@
 #include "checkpoint/writer.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 
 #include <utility>
 
+#include "base/huge_memory.h"
 #include "base/log.h"
 #include "base/stopwatch.h"
 #include "checkpoint/state_file.h"
@@ -15,6 +17,14 @@ bool fits(const at::Tensor& copy, const at::Tensor& tensor) {
   return copy.defined() && copy.sizes() == tensor.sizes() && copy.dtype() == tensor.dtype();
 }
 
+at::Tensor memory_for(const at::Tensor& tensor) {
+  const at::TensorOptions options(tensor.dtype());
+  if (tensor.is_cuda()) return at::empty(tensor.sizes(), options.pinned_memory(true));
+  const auto bytes = tensor.nbytes();
+  const auto give_back = [bytes](void* memory) { give_huge(memory, bytes); };
+  return at::from_blob(take_huge(bytes), tensor.sizes(), give_back, options);
+}
+
 }  // namespace
 
 void Writer::save(std::int64_t step, State state, std::function<void()> published) {
@@ -23,10 +33,7 @@ void Writer::save(std::int64_t step, State state, std::function<void()> publishe
   check_storable(state);
   for (auto& [name, tensor] : state.tensors) {
     auto& copy = copies_[name];
-    if (!fits(copy, tensor)) {
-      const auto options = at::TensorOptions(tensor.dtype()).pinned_memory(tensor.is_cuda());
-      copy = at::empty(tensor.sizes(), options);
-    }
+    if (!fits(copy, tensor)) copy = memory_for(tensor);
     copy.copy_(tensor.detach());
     tensor = copy;
   }

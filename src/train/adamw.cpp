@@ -37,6 +37,19 @@ AdamW::AdamW(const models::Group& group, const Memory& memory) : group_(group) {
   }
 }
 
+std::vector<GradientBucket> AdamW::buckets(std::int64_t bytes) const {
+  std::vector<GradientBucket> buckets(1);
+  auto end = gradient_.numel();
+  for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) {
+    if (buckets.back().gradient.defined()) buckets.emplace_back();
+    buckets.back().parameters.push_back(slot->parameter.value);
+    if (slot->begin > 0 && (end - slot->begin) * gradient_.element_size() < bytes) continue;
+    buckets.back().gradient = gradient_.slice(0, slot->begin, end);
+    end = slot->begin;
+  }
+  return buckets;
+}
+
 double AdamW::clip() {
   const double norm = gradient_.norm().item<double>();
   if (group_.clip_norm > 0 && norm + 1e-6 > group_.clip_norm) {

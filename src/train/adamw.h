@@ -17,6 +17,12 @@
 
 namespace cellmill::train {
 
+/// A run of whole parameters and their flat gradient.
+struct GradientBucket {
+  at::Tensor gradient;
+  std::vector<at::Tensor> parameters;
+};
+
 class AdamW {
  public:
   /// Flat memory of so many zeros.
@@ -26,6 +32,9 @@ class AdamW {
   explicit AdamW(const models::Group& group, const Memory& memory = {});
   const std::string& name() const { return group_.name; }
   at::Tensor& gradient() { return gradient_; }  ///< flat
+  /// All of it, in pieces of at least `bytes`, but for the last one; last parameters first, about
+  /// as backward reaches them.
+  std::vector<GradientBucket> buckets(std::int64_t bytes) const;
   void zero_gradient() { gradient_.zero_(); }
   /// Scales the gradient to at most clip_norm (if the group clips); returns the norm before.
   double clip();

@@ -101,8 +101,11 @@ Trainer::Trainer(comm::World& world, const RunOptions& options, const std::strin
     training_.emplace(loader(split_.train, true));
     validation_.emplace(loader(split_.validation, false));
   });
-  stepper_.emplace(*model_, world.tensors(), o_.train.seed,
-                   o_.train.precision == "bfloat16" ? Precision::kBfloat16 : Precision::kFloat32);
+  StepOptions stepping;
+  if (o_.train.precision == "bfloat16") stepping.precision = Precision::kBfloat16;
+  const auto& overlap = o_.optimizer.overlap;
+  stepping.overlap = overlap == "on" || (overlap == "auto" && device.is_cuda());
+  stepper_.emplace(*model_, world.tensors(), o_.train.seed, stepping);
   const auto epoch_steps = training_->plan().steps();
   total_steps_ = o_.train.epochs * epoch_steps;
   if (o_.train.max_steps > 0) total_steps_ = std::min(total_steps_, o_.train.max_steps);
