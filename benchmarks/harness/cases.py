@@ -153,17 +153,19 @@ def step_rows(o):
 def start_up_rows(o):
     command = ("python3", "-B", str(HERE / "macro/start_up.py"), o.build + "/cellmill", "--repeats", "3")
     figure = lambda name, most, unit, *path: Row("start-up", name, Subject("cellmill", command, key(*path)), most=most, unit=unit)
+    saving = Subject("cellmill", (o.build + "/bench_checkpoint",), key("stall_over_blocking"))
     return [
         figure("`cellmill --help`", 30, "ms", "help_ms", "median"),
         figure("first step of the tiny run file", 1.5, "s", "first_step_s", "median"),
         figure("files opened until then", 60, "files", "files_to_first_step"),
+        Row("start-up", "checkpoint of `real`: stall / blocking write", saving, most=0.2, unit="times"),
     ]
 
 
 def micro_commands(o):
     """Programs that print lines with name, plain_ms and fast_ms."""
     quick = ("--quick",) if o.quick else ()
-    return [(o.build + "/bench_kernels", *quick), (o.build + "/bench_recorder",)]
+    return [(o.build + "/bench_kernels", *quick), (o.build + "/bench_recorder",), (*mpirun(2), o.build + "/bench_collectives")]
 
 
 ROWS = {"loader": loader_rows, "step": step_rows, "start-up": start_up_rows}

@@ -4,16 +4,25 @@
 // one rank does on the same batch.
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "comm/communicator.h"
 #include "models/model.h"
 #include "train/adamw.h"
+#include "train/bucketed_sum.h"
 
 namespace cellmill::train {
 
 enum class Precision { kFloat32, kBfloat16 };
+
+struct StepOptions {
+  Precision precision = Precision::kFloat32;
+  bool overlap = false;  ///< gradients are summed while backward runs
+  /// Then at a time: a backward has many, and each is long against its start.
+  std::int64_t bucket_bytes = 25 << 20;
+};
 
 /// Seconds that a step spent where; sums up.
 struct StepTimes {
@@ -36,7 +45,7 @@ struct StepResult {
 
 class Stepper {
  public:
-  Stepper(models::Model& model, comm::Communicator& world, std::uint64_t seed, Precision precision);
+  Stepper(models::Model& model, comm::Communicator& world, std::uint64_t seed, StepOptions options);
   /// `schedule` multiplies the learning rates. Throws InternalError if a loss or gradient is not
   /// finite.
   StepResult step(const data::Batch& batch, double schedule, Votes votes);
@@ -53,8 +62,9 @@ class Stepper {
   models::Model& model_;
   comm::Communicator& world_;
   std::uint64_t seed_;
-  Precision precision_;
+  StepOptions options_;
   std::vector<AdamW> optimisers_;
+  std::unique_ptr<BucketedSum> overlapped_;  // where sums overlap backward
   std::vector<at::Tensor> touched_;
   StepTimes times_;
 };
