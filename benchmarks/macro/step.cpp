@@ -7,64 +7,30 @@
 
 #include <ATen/Parallel.h>
 
-#include <algorithm>
-#include <cstdio>
 #include <map>
-#include <memory>
 
 #include "base/log.h"
 #include "base/stopwatch.h"
+#include "benchmarks/harness/figures.h"
+#include "benchmarks/macro/model_size.h"
 #include "comm/world.h"
 #include "config/command_line.h"
 #include "data/device_feed.h"
 #include "data/loader.h"
-#include "io/json.h"
-#include "models/model_table.h"
 
 namespace {
 
 using namespace cellmill;
-
-struct Size {
-  std::int64_t genes, latent, classifier;
-  std::vector<std::int64_t> categories;
-  double density;
-};
-
-const std::map<std::string, Size> kSizes = {
-    {"small", {2000, 64, 128, {5, 20, 3}, 0.1}},
-    {"real", {20000, 128, 256, {20, 300, 3, 60}, 0.067}},
-    {"real256", {20000, 256, 256, {20, 300, 3, 60}, 0.067}},
-    {"full", {60664, 512, 256, {20, 300, 3, 60}, 0.031}},
-};
+using namespace cellmill::benchmarks;
 
 struct Options {
   std::string size = "small", device = "cpu", precision = "float32", compute = "auto";
   std::int64_t batch = 512, cells = 4096, warm_up = 5, steps = 20;
+  bool overlap = false;
 };
 
 /// Seconds a step, by part; "step" is the whole.
 using Samples = std::map<std::string, std::vector<double>>;
-
-std::unique_ptr<data::ChunkSource> open_cells(const Options& o, const Size& size) {
-  data::SourceOptions source;
-  source.format = "synthetic";
-  source.synthetic_cells = o.cells;
-  source.synthetic_genes = size.genes;
-  source.synthetic_categories = size.categories;
-  source.synthetic_density = size.density;
-  source.chunk_cells = 512;
-  return data::open_source(source);
-}
-
-std::unique_ptr<models::Model> open_model(const Options& o, const Size& size,
-                                          const data::ChunkSource& source) {
-  models::ModelOptions model;
-  model.cycle_autoencoder.compute = o.compute;
-  model.cycle_autoencoder.latent = size.latent;
-  model.cycle_autoencoder.classifier_hidden = {size.classifier};
-  return models::make_model(model, source.vocabulary(), 0, at::kFloat);
-}
 
 data::Batch next_batch(data::Loader& loader) {
   for (;;) {
@@ -72,13 +38,13 @@ data::Batch next_batch(data::Loader& loader) {
   }
 }
 
-Samples measure(comm::World& world, const Options& o, const Size& size) {
+Samples measure(comm::World& world, const Options& o, const ModelSize& size) {
   if (o.device == "cuda") comm::use_cuda(world);
   const auto device = o.device == "cuda"
                           ? c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(world.local_rank))
                           : c10::Device(c10::kCPU);
-  const auto source = open_cells(o, size);
-  const auto model = open_model(o, size, *source);
+  const auto source = open_cells(size, o.cells);
+  const auto model = open_model(size, o.compute, source->vocabulary());
   model->to(device);
   data::DeviceFeed feed(device);
   data::PlanOptions plan;
@@ -86,7 +52,10 @@ Samples measure(comm::World& world, const Options& o, const Size& size) {
   data::LoaderOptions loading;
   loading.memory_mb = 8192;
   data::Loader loader(*source, nullptr, plan, loading, {world.rank, world.size});
-  train::Stepper stepper(*model, world.tensors(), 0, train::precision_of(o.precision));
+  train::StepOptions stepping;
+  stepping.precision = train::precision_of(o.precision);
+  stepping.overlap = o.overlap;
+  train::Stepper stepper(*model, world.tensors(), 0, stepping);
   const auto first_pass = loader.plan().steps();
   Samples samples;
   for (std::int64_t k = -first_pass - o.warm_up; k < o.steps; ++k) {
@@ -108,24 +77,6 @@ Samples measure(comm::World& world, const Options& o, const Size& size) {
   return samples;
 }
 
-io::Json spread(std::vector<double> values, double scale) {
-  std::sort(values.begin(), values.end());
-  const auto n = values.size();
-  return {{"min", values.front() * scale},
-          {"median", (values[(n - 1) / 2] + values[n / 2]) / 2 * scale},
-          {"max", values.back() * scale}};
-}
-
-std::string commit() {
-  std::string text;
-  if (FILE* pipe = popen("git -C " SOURCE_FOLDER " describe --always --dirty 2>/dev/null", "r")) {
-    char line[64];
-    if (std::fgets(line, sizeof line, pipe)) text = line;
-    pclose(pipe);
-  }
-  return text.substr(0, text.find('\n'));
-}
-
 void report(const comm::World& world, const Options& o, const Samples& samples) {
   if (world.rank != 0) return;
   const double cells = static_cast<double>(o.batch * world.size);
@@ -138,21 +89,17 @@ void report(const comm::World& world, const Options& o, const Samples& samples) 
                    {"precision", o.precision},
                    {"size", o.size},
                    {"compute", o.compute},
+                   {"overlap", o.overlap},
                    {"ranks", world.size},
                    {"threads", at::get_num_threads()},
                    {"batch_per_rank", o.batch},
                    {"steps", o.steps},
                    {"cells_per_second", spread(rates, 1)}};
-  std::string text = fmt::format("{:12} {:>10} {:>10} {:>10}\n", "", "min", "median", "max");
-  const auto row = [&](const std::string& name, const io::Json& values) {
-    text +=
-        fmt::format("{:12} {:>10.1f} {:>10.1f} {:>10.1f}\n", name, values.at("min").get<double>(),
-                    values.at("median").get<double>(), values.at("max").get<double>());
-  };
-  row("cells/s", line.at("cells_per_second"));
+  auto text = heading();
+  text += row("cells/s", line.at("cells_per_second"));
   for (const char* part : {"step", "data", "forward", "backward", "synchronise", "optimise"}) {
     line["milliseconds"][part] = spread(samples.at(part), 1e3);
-    row(part + std::string(" ms"), line["milliseconds"][part]);
+    text += row(part + std::string(" ms"), line["milliseconds"][part]);
   }
   log::say(text + line.dump());
 }
@@ -170,6 +117,7 @@ int run(comm::World& world, const std::vector<std::string>& arguments) {
   line.option("warm-up", &o.warm_up, "steps not counted", config::Need::kOptional,
               config::at_least(0));
   line.option("steps", &o.steps, "steps counted", config::Need::kOptional, config::at_least(1));
+  line.option("overlap", &o.overlap, "gradients are summed while backward runs");
   line.option("device", &o.device, "cpu or cuda", config::Need::kOptional,
               config::one_of({"cpu", "cuda"}));
   line.option("precision", &o.precision, "of matrix products", config::Need::kOptional,

@@ -114,6 +114,11 @@ int plan_command(comm::World& world, const Arguments& arguments) {
   const auto given = words.files.read(world);
   train::Machine checked;
   config::read(checked, given);
+  const bool measured = words.name == kThis && given.files.empty();
+  if (show_machine && !measured) {
+    say(world, config::dump(find_machine(world, words, given, {}), config::Comments::kHelp));
+    return 0;
+  }
   train::RunOptions o;
   config::read(o, run.read(world));
   std::unique_ptr<data::ChunkSource> source;
@@ -122,7 +127,7 @@ int plan_command(comm::World& world, const Arguments& arguments) {
     if (source->index().empty())
       throw DataError({o.data.source.path, "", "cells", "none"}, "nothing to plan for");
   });
-  if (words.name == kThis && given.files.empty()) train::choose_device(world, o.train.device);
+  if (measured) train::choose_device(world, o.train.device);
   if (batch == 0) batch = std::max<std::int64_t>(1, o.train.global_batch / world.size);
   const auto work = work_of(o, *source, static_cast<double>(batch));
   const auto machine = find_machine(world, words, given, probe_of(o, *source, work));

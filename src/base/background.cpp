@@ -32,6 +32,11 @@ void Background::wait() {
   rethrow();
 }
 
+bool Background::failed() {
+  const std::scoped_lock lock(mutex_);
+  return error_ != nullptr;
+}
+
 void Background::rethrow() {
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }

@@ -21,6 +21,8 @@ class Background {
   void run(std::function<void()> piece);
   /// Until nothing waits or runs.
   void wait();
+  /// The next `run` or `wait` will throw.
+  bool failed();
 
  private:
   void work();

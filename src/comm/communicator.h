@@ -22,9 +22,16 @@ class Communicator {
   virtual ~Communicator() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
+  /// Flat memory for what is reduced often, where that costs least; lasts until `close`.
+  /// Collective.
+  virtual at::Tensor zeros(std::int64_t count, const at::TensorOptions& options);
   /// In place. The bits are the same on all ranks, and in every run of as many ranks. Contiguous
   /// float32, float64, int64 or uint8 tensors of equal shape. Stream-ordered on CUDA.
   virtual void all_reduce(at::Tensor& tensor, Op op) = 0;
+  /// A sum, in place, that may go on beside what the caller does next; it is there after
+  /// `finish_sums`. On the host, where ranks have no processor to spare for it, it is done at once.
+  virtual void start_sum(at::Tensor& tensor) { all_reduce(tensor, Op::kSum); }
+  virtual void finish_sums() {}
   /// [n, ...] on every rank -> [size * n, ...] on every rank, in order of rank. Any dtype.
   virtual at::Tensor all_gather(const at::Tensor& tensor) = 0;
   /// Contiguous, any dtype; in place.

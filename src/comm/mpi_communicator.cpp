@@ -1,11 +1,13 @@
 #include "comm/mpi_communicator.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
-#include <array>
 #include <climits>
 #include <cstring>
+
+#include "comm/combine.h"
 
 namespace cellmill::comm {
 namespace {
@@ -27,29 +29,6 @@ MPI_Datatype mpi_type<std::int64_t>() {
 template <>
 MPI_Datatype mpi_type<std::uint8_t>() {
   return MPI_UINT8_T;
-}
-
-template <class T>
-void combine(T* __restrict sum, const T* __restrict next, std::int64_t count, Op op) {
-  if (op == Op::kSum) {
-    for (std::int64_t i = 0; i < count; ++i) sum[i] = static_cast<T>(sum[i] + next[i]);
-  } else {
-    for (std::int64_t i = 0; i < count; ++i)
-      sum[i] = next[i] > sum[i] || next[i] != next[i] ? next[i] : sum[i];
-  }
-}
-
-/// target = parts[0] op parts[1] op ..., in that order; target may be one of the parts.
-template <class T>
-void combine_in_order(T* target, const std::vector<const T*>& parts, std::int64_t count, Op op) {
-  constexpr std::int64_t kBlock = 2048;
-  std::array<T, kBlock> sum;
-  for (std::int64_t begin = 0; begin < count; begin += kBlock) {
-    const std::int64_t n = std::min(kBlock, count - begin);
-    std::copy_n(parts[0] + begin, n, sum.data());
-    for (std::size_t k = 1; k < parts.size(); ++k) combine(sum.data(), parts[k] + begin, n, op);
-    std::copy_n(sum.data(), n, target + begin);
-  }
 }
 
 void require_host(const at::Tensor& tensor, const char* call) {
@@ -106,6 +85,9 @@ void MpiCommunicator::all_reduce(at::Tensor& tensor, Op op) {
 template <class T>
 void MpiCommunicator::reduce(T* values, std::int64_t count, Op op) {
   if (size_ == 1 || count == 0) return;
+  if (const auto places = node_ ? node_->places(values) : std::vector<std::byte*>();
+      !places.empty())
+    return reduce_in_memory(places, count, op, values);
   if (count * static_cast<std::int64_t>(sizeof(T)) * size_ <= options_.small_bytes)
     return reduce_small(values, count, op);
   const std::int64_t piece = std::max<std::int64_t>(options_.piece_bytes / sizeof(T), 1);
@@ -114,13 +96,42 @@ void MpiCommunicator::reduce(T* values, std::int64_t count, Op op) {
 }
 
 template <class T>
+void MpiCommunicator::reduce_in_memory(const std::vector<std::byte*>& places, std::int64_t count,
+                                       Op op, T* own) {
+  const auto ranks = static_cast<std::int64_t>(places.size());
+  constexpr std::int64_t kLine = 64 / sizeof(T);  // no cache line has two writers
+  const auto cut = [&](std::int64_t r) {
+    return r == ranks ? count : count * r / ranks / kLine * kLine;
+  };
+  const auto begin = cut(node_->rank()), end = cut(node_->rank() + 1);
+  const auto parts_at = [&](std::int64_t i) {
+    std::vector<T*> parts;
+    for (auto* place : places) parts.push_back(reinterpret_cast<T*>(place) + i);
+    return parts;
+  };
+  constexpr std::int64_t kGrain = 1 << 16;
+  node_->meet();
+  at::parallel_for(begin, end, kGrain, [&](std::int64_t from, std::int64_t to) {
+    const auto parts = parts_at(from);
+    combine_in_order(across_->size() == 1 ? parts : std::vector<T*>{own + from}, parts, to - from,
+                     op);
+  });
+  if (across_->size() > 1) {
+    across_->reduce(own + begin, end - begin, op);
+    for (T* part : parts_at(begin))
+      if (part != own + begin) std::copy_n(own + begin, end - begin, part);
+  }
+  node_->meet();
+}
+
+template <class T>
 void MpiCommunicator::reduce_small(T* values, std::int64_t count, Op op) {
   T* all = workspace<T>(count * size_);
   check_mpi(MPI_Allgather(values, count, mpi_type<T>(), all, count, mpi_type<T>(), comm_),
             "MPI_Allgather");
-  std::vector<const T*> parts(size_);
+  std::vector<T*> parts(size_);
   for (int r = 0; r < size_; ++r) parts[r] = all + r * count;
-  combine_in_order(values, parts, count, op);
+  combine_in_order({values}, parts, count, op);
 }
 
 template <class T>
@@ -134,7 +145,7 @@ void MpiCommunicator::reduce_piece(T* values, std::int64_t count, Op op) {
   T* others = workspace<T>(static_cast<std::int64_t>(mine) * size_);
   T* share = values + places[rank_];
   std::vector<int> sent(size_), received(size_), arrivals(size_);
-  std::vector<const T*> parts(size_);
+  std::vector<T*> parts(size_);
   for (int r = 0; r < size_; ++r) {
     arrivals[r] = r * mine;
     parts[r] = r == rank_ ? share : others + arrivals[r];
@@ -144,10 +155,23 @@ void MpiCommunicator::reduce_piece(T* values, std::int64_t count, Op op) {
   check_mpi(MPI_Alltoallv(values, sent.data(), places.data(), mpi_type<T>(), others,
                           received.data(), arrivals.data(), mpi_type<T>(), comm_),
             "MPI_Alltoallv");
-  combine_in_order(share, parts, mine, op);
+  combine_in_order({share}, parts, mine, op);
   check_mpi(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values, shares.data(), places.data(),
                            mpi_type<T>(), comm_),
             "MPI_Allgatherv");
+}
+
+at::Tensor MpiCommunicator::zeros(std::int64_t count, const at::TensorOptions& options) {
+  if (options.device().type() != c10::kCPU || size_ == 1)
+    return Communicator::zeros(count, options);
+  if (!node_) {
+    node_ = std::make_unique<NodeMemory>(comm_, options_.sharing_ranks);
+    auto apart = options_;
+    apart.sharing_ranks = 1;
+    across_ = std::make_unique<MpiCommunicator>(node_->across(), apart);
+  }
+  const auto shared = node_->zeros(count, options);
+  return shared.defined() ? shared : Communicator::zeros(count, options);
 }
 
 void MpiCommunicator::gather_bytes(const std::byte* mine, std::int64_t count, std::byte* all) {
@@ -211,6 +235,12 @@ std::vector<std::string> MpiCommunicator::gather_texts(const std::string& text) 
   return texts;
 }
 
-void MpiCommunicator::close() { check_mpi(MPI_Comm_free(&comm_), "MPI_Comm_free"); }
+void MpiCommunicator::close() {
+  if (node_) {
+    across_->close();
+    node_->close();
+  }
+  check_mpi(MPI_Comm_free(&comm_), "MPI_Comm_free");
+}
 
 }  // namespace cellmill::comm

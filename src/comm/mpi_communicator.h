@@ -1,13 +1,16 @@
 #pragma once
 // The world of ranks over MPI, for host tensors. Sums do not rest on the library's choice of
 // algorithm: each rank receives its share of the tensor from all others, adds it in order of rank,
-// and the shares are gathered (a reduce-scatter and an all-gather, the traffic of a ring). One
-// thread at a time. An MPI error is thrown with code 71 and the library's words.
+// and the shares are gathered (a reduce-scatter and an all-gather, the traffic of a ring). What
+// `zeros` gave lies in memory that the ranks of a machine share: there each adds its share where it
+// stands, in the same order; machines exchange these sums as above. One thread at a time. An MPI
+// error is thrown with code 71 and the library's words.
 #include <mpi.h>
 
 #include <cstddef>
 
 #include "comm/communicator.h"
+#include "comm/node_memory.h"
 
 namespace cellmill::comm {
 
@@ -15,6 +18,7 @@ struct MpiOptions {
   std::int64_t piece_bytes = 16 << 20;   ///< reduced at a time; bounds the workspace that is kept
   std::int64_t small_bytes = 1 << 16;    ///< all ranks' values below this: one all-gather instead
   std::int64_t message_bytes = 1 << 30;  ///< largest single broadcast or all-gather
+  int sharing_ranks = 0;                 ///< of a machine, that share memory; 0: all, 1: none
 };
 
 class MpiCommunicator : public Communicator {
@@ -23,6 +27,7 @@ class MpiCommunicator : public Communicator {
   explicit MpiCommunicator(MPI_Comm parent, MpiOptions options = {});
   int rank() const override { return rank_; }
   int size() const override { return size_; }
+  at::Tensor zeros(std::int64_t count, const at::TensorOptions& options) override;
   void all_reduce(at::Tensor& tensor, Op op) override;
   at::Tensor all_gather(const at::Tensor& tensor) override;
   void broadcast(at::Tensor& tensor, int root) override;
@@ -36,6 +41,8 @@ class MpiCommunicator : public Communicator {
   template <class T>
   void reduce(T* values, std::int64_t count, Op op);
   template <class T>
+  void reduce_in_memory(const std::vector<std::byte*>& places, std::int64_t count, Op op, T* own);
+  template <class T>
   void reduce_small(T* values, std::int64_t count, Op op);
   template <class T>
   void reduce_piece(T* values, std::int64_t count, Op op);
@@ -48,6 +55,8 @@ class MpiCommunicator : public Communicator {
   MpiOptions options_;
   int rank_ = 0, size_ = 1;
   std::vector<std::byte> workspace_;
+  std::unique_ptr<NodeMemory> node_;         // once `zeros` was called
+  std::unique_ptr<MpiCommunicator> across_;  // with it: the ranks of this place on all machines
 };
 
 /// Throws Error (71) with the library's words for `code`, if it is not MPI_SUCCESS.

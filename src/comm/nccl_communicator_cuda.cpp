@@ -40,6 +40,8 @@ class NcclCommunicator : public Communicator {
   int rank() const override { return host_.rank(); }
   int size() const override { return host_.size(); }
   void all_reduce(at::Tensor& tensor, Op op) override;
+  void start_sum(at::Tensor& tensor) override;
+  void finish_sums() override;
   at::Tensor all_gather(const at::Tensor& tensor) override;
   void broadcast(at::Tensor& tensor, int root) override;
   void barrier() override;
@@ -54,9 +56,14 @@ class NcclCommunicator : public Communicator {
  private:
   void check(ncclResult_t result, const char* call) const;
   void require_own(const at::Tensor& tensor, const char* call) const;
-  /// Calls `start` between the two events.
-  void in_order(const char* call, const std::function<ncclResult_t(cudaStream_t)>& start);
-  void reduce(at::Tensor& tensor, ncclRedOp_t op);
+  using Call = std::function<ncclResult_t(cudaStream_t)>;
+  /// Calls `start` after what the current stream has queued.
+  void begin(const char* call, const Call& start);
+  /// And the current stream waits for it.
+  void in_order(const char* call, const Call& start);
+  /// In place.
+  Call reduction(const at::Tensor& tensor, ncclRedOp_t op) const;
+  void reduce(const at::Tensor& tensor, ncclRedOp_t op);
 
   Communicator& host_;
   at::DeviceIndex device_;
@@ -94,27 +101,42 @@ void NcclCommunicator::require_own(const at::Tensor& tensor, const char* call) c
                     static_cast<int>(device_), tensor.toString(), tensor.device().str()));
 }
 
-void NcclCommunicator::in_order(const char* call,
-                                const std::function<ncclResult_t(cudaStream_t)>& start) {
+void NcclCommunicator::begin(const char* call, const Call& start) {
   const c10::cuda::CUDAGuard guard(device_);
   ncclResult_t earlier = ncclSuccess;
   check(ncclCommGetAsyncError(comm_, &earlier), "ncclCommGetAsyncError");
   check(earlier, "an earlier NCCL call");
-  const c10::cuda::CUDAStream current = c10::cuda::getCurrentCUDAStream(device_);
-  ready_.record(current);
+  ready_.record(c10::cuda::getCurrentCUDAStream(device_));
   ready_.block(stream_);
   check(start(stream_.stream()), call);
-  done_.record(stream_);
-  done_.block(current);
 }
 
-void NcclCommunicator::reduce(at::Tensor& tensor, ncclRedOp_t op) {
-  const ncclDataType_t type = nccl_type(tensor);
-  if (tensor.numel() == 0) return;
-  in_order("ncclAllReduce", [&](cudaStream_t stream) {
+void NcclCommunicator::in_order(const char* call, const Call& start) {
+  begin(call, start);
+  finish_sums();
+}
+
+void NcclCommunicator::start_sum(at::Tensor& tensor) {
+  require_own(tensor, "start_sum");
+  begin("ncclAllReduce", reduction(tensor, ncclSum));
+}
+
+void NcclCommunicator::finish_sums() {
+  const c10::cuda::CUDAGuard guard(device_);
+  done_.record(stream_);
+  done_.block(c10::cuda::getCurrentCUDAStream(device_));
+}
+
+NcclCommunicator::Call NcclCommunicator::reduction(const at::Tensor& tensor, ncclRedOp_t op) const {
+  return [this, tensor, op, type = nccl_type(tensor)](cudaStream_t stream) {
     return ncclAllReduce(tensor.data_ptr(), tensor.data_ptr(), tensor.numel(), type, op, comm_,
                          stream);
-  });
+  };
+}
+
+void NcclCommunicator::reduce(const at::Tensor& tensor, ncclRedOp_t op) {
+  const Call call = reduction(tensor, op);
+  if (tensor.numel() > 0) in_order("ncclAllReduce", call);
 }
 
 void NcclCommunicator::all_reduce(at::Tensor& tensor, Op op) {

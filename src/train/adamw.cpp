@@ -12,12 +12,12 @@
 
 namespace cellmill::train {
 
-AdamW::AdamW(const models::Group& group) : group_(group) {
+AdamW::AdamW(const models::Group& group, const Memory& memory) : group_(group) {
   std::int64_t size = 0;
   for (const auto& p : group.parameters) size += p.value.numel();
   const auto options = group.parameters.front().value.options().requires_grad(false);
   value_ = at::empty({size}, options);
-  gradient_ = at::zeros({size}, options);
+  gradient_ = memory ? memory(size, options) : at::zeros({size}, options);
   moment1_ = at::zeros({size}, options);
   moment2_ = at::zeros({size}, options);
   kernel_ = value_.is_cpu() && value_.scalar_type() == at::kFloat;
@@ -35,6 +35,19 @@ AdamW::AdamW(const models::Group& group) : group_(group) {
                       at::zeros({contexts}, options.dtype(at::kFloat)), begin});
     begin += p.value.numel();
   }
+}
+
+std::vector<GradientBucket> AdamW::buckets(std::int64_t bytes) const {
+  std::vector<GradientBucket> buckets(1);
+  auto end = gradient_.numel();
+  for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) {
+    if (buckets.back().gradient.defined()) buckets.emplace_back();
+    buckets.back().parameters.push_back(slot->parameter.value);
+    if (slot->begin > 0 && (end - slot->begin) * gradient_.element_size() < bytes) continue;
+    buckets.back().gradient = gradient_.slice(0, slot->begin, end);
+    end = slot->begin;
+  }
+  return buckets;
 }
 
 double AdamW::clip() {

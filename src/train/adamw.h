@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,13 +17,24 @@
 
 namespace cellmill::train {
 
+/// A run of whole parameters and their flat gradient.
+struct GradientBucket {
+  at::Tensor gradient;
+  std::vector<at::Tensor> parameters;
+};
+
 class AdamW {
  public:
+  /// Flat memory of so many zeros.
+  using Memory = std::function<at::Tensor(std::int64_t count, const at::TensorOptions&)>;
   /// Moves the group's parameters into the flat tensor (their values stay) and gives them
-  /// gradients.
-  explicit AdamW(const models::Group& group);
+  /// gradients, which lie in `memory`.
+  explicit AdamW(const models::Group& group, const Memory& memory = {});
   const std::string& name() const { return group_.name; }
   at::Tensor& gradient() { return gradient_; }  ///< flat
+  /// All of it, in pieces of at least `bytes`, but for the last one; last parameters first, about
+  /// as backward reaches them.
+  std::vector<GradientBucket> buckets(std::int64_t bytes) const;
   void zero_gradient() { gradient_.zero_(); }
   /// Scales the gradient to at most clip_norm (if the group clips); returns the norm before.
   double clip();

@@ -161,7 +161,7 @@ GoldenResult run_golden(const std::string& path, const std::string& compute, c10
   model.to(device);
   data::DeviceFeed feed(device);
   comm::SoloCommunicator alone;
-  Stepper stepper(model, alone, 0, Precision::kFloat32);
+  Stepper stepper(model, alone, 0, {});
   Comparison compare(golden.dtype, dense);
   const auto& t = golden.tensors;
   const std::map<std::string, std::string> loss_names =

@@ -22,9 +22,10 @@ namespace {
 
 /// What may change between the parts of one run without making it another run.
 bool may_change(const std::string& key) {
-  static constexpr std::array<std::string_view, 10> kFree = {
-      "output.",   "checkpoint.",   "evaluation.patience", "train.epochs", "train.max_steps",
-      "data.path", "data.metadata", "data.genes",          "data.loader.", "data.verify"};
+  static constexpr std::array<std::string_view, 11> kFree = {
+      "output.",      "optimizer.",      "checkpoint.", "evaluation.patience",
+      "train.epochs", "train.max_steps", "data.path",   "data.metadata",
+      "data.genes",   "data.loader.",    "data.verify"};
   return std::any_of(kFree.begin(), kFree.end(),
                      [&](auto free) { return key.starts_with(free); }) &&
          key != "data.loader.order" && key != "data.loader.block_cells" &&

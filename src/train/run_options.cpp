@@ -27,6 +27,13 @@ void describe(config::Schema& s, LoopOptions& o) {
   s.field("seed", o.seed, "of initial values, order of cells and target contexts");
 }
 
+void describe(config::Schema& s, OptimizerOptions& o) {
+  s.field("overlap", o.overlap,
+          "gradients are summed over ranks while backward runs; auto: on CUDA, where it costs "
+          "no processor",
+          one_of({"auto", "on", "off"}));
+}
+
 void describe(config::Schema& s, EvaluationOptions& o) {
   s.field("every_steps", o.every_steps, "0: at the end of every epoch", at_least(0));
   s.field("score", o.score, "validation score that decides which checkpoint is best");
@@ -53,6 +60,7 @@ void describe(config::Schema& s, RunOptions& o) {
   s.section("data", o.data, "what to read");
   s.section("model", o.model, "what to train");
   s.section("train", o.train, "how to train");
+  s.section("optimizer", o.optimizer, "how ranks share the optimiser's work");
   s.section("evaluation", o.evaluation, "held-out cells, early stopping");
   s.section("checkpoint", o.checkpoint, "when to save, what to keep");
   s.section("output", o.output, "where results go");

@@ -29,6 +29,10 @@ struct LoopOptions {
   std::uint64_t seed = 0;
 };
 
+struct OptimizerOptions {
+  std::string overlap = "auto";  ///< auto (on CUDA) | on | off
+};
+
 struct EvaluationOptions {
   std::int64_t every_steps = 0;  ///< 0: at the end of every epoch
   std::string score = "loss/generator";
@@ -51,6 +55,7 @@ struct RunOptions {
   DataOptions data;
   models::ModelOptions model;
   LoopOptions train;
+  OptimizerOptions optimizer;
   EvaluationOptions evaluation;
   CheckpointOptions checkpoint;
   OutputOptions output;

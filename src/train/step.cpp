@@ -47,10 +47,16 @@ Precision precision_of(const std::string& name) {
 }
 
 Stepper::Stepper(models::Model& model, comm::Communicator& world, std::uint64_t seed,
-                 Precision precision)
-    : model_(model), world_(world), seed_(seed), precision_(precision) {
-  at::globalContext().setFloat32MatmulPrecision(precision == Precision::kTf32 ? "high" : "highest");
-  for (const auto& group : model.groups()) optimisers_.emplace_back(group);
+                 StepOptions options)
+    : model_(model), world_(world), seed_(seed), options_(options) {
+  const auto memory = [&](std::int64_t count, const at::TensorOptions& options) {
+    return world.zeros(count, options);
+  };
+  at::globalContext().setFloat32MatmulPrecision(
+      options.precision == Precision::kTf32 ? "high" : "highest");
+  for (const auto& group : model.groups()) optimisers_.emplace_back(group, memory);
+  if (options.overlap && world.size() > 1)
+    overlapped_ = std::make_unique<BucketedSum>(optimisers_, world, options.bucket_bytes);
 }
 
 models::StepContext Stepper::context() {
@@ -62,7 +68,7 @@ StepResult Stepper::step(const data::Batch& batch, double schedule, Votes votes)
   Stopwatch watch;
   models::Losses losses;
   {
-    const Autocast autocast(precision_, batch.values.device().type());
+    const Autocast autocast(options_.precision, batch.values.device().type());
     losses = model_.losses(batch, context());
   }
   times_.forward += watch.lap();
@@ -82,8 +88,10 @@ StepResult Stepper::gradients(const models::Losses& losses, Votes votes) {
     total = total.defined() ? total + weighted : weighted;
   }
   for (auto& optimiser : optimisers_) optimiser.zero_gradient();
+  if (overlapped_) overlapped_->arm();
   if (total.defined()) total.backward();
   times_.backward += watch.lap();
+  if (overlapped_) overlapped_->finish();
 
   // One small reduction carries the losses; the votes ride on it.
   auto values = at::empty({static_cast<std::int64_t>(losses.terms.size()) + 2}, at::kDouble);
@@ -96,7 +104,8 @@ StepResult Stepper::gradients(const models::Losses& losses, Votes votes) {
     values = values.to(optimisers_.front().gradient().device());
     world_.all_reduce(values, comm::Op::kSum);
     values = values.cpu();
-    for (auto& optimiser : optimisers_) world_.all_reduce(optimiser.gradient(), comm::Op::kSum);
+    if (!overlapped_)
+      for (auto& optimiser : optimisers_) world_.all_reduce(optimiser.gradient(), comm::Op::kSum);
   }
   touched_ = losses.touched;
   for (auto& mask : touched_) {

@@ -4,12 +4,14 @@
 // one rank does on the same batch.
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "comm/communicator.h"
 #include "models/model.h"
 #include "train/adamw.h"
+#include "train/bucketed_sum.h"
 
 namespace cellmill::train {
 
@@ -18,6 +20,13 @@ namespace cellmill::train {
 enum class Precision { kFloat32, kTf32, kBfloat16 };
 /// By the name in the run file; what is neither tf32 nor bfloat16 stays as it stands.
 Precision precision_of(const std::string& name);
+
+struct StepOptions {
+  Precision precision = Precision::kFloat32;
+  bool overlap = false;  ///< gradients are summed while backward runs
+  /// Then at a time: a backward has many, and each is long against its start.
+  std::int64_t bucket_bytes = 25 << 20;
+};
 
 /// Seconds that a step spent where; sums up.
 struct StepTimes {
@@ -40,7 +49,7 @@ struct StepResult {
 
 class Stepper {
  public:
-  Stepper(models::Model& model, comm::Communicator& world, std::uint64_t seed, Precision precision);
+  Stepper(models::Model& model, comm::Communicator& world, std::uint64_t seed, StepOptions options);
   /// `schedule` multiplies the learning rates. Throws InternalError if a loss or gradient is not
   /// finite.
   StepResult step(const data::Batch& batch, double schedule, Votes votes);
@@ -57,8 +66,9 @@ class Stepper {
   models::Model& model_;
   comm::Communicator& world_;
   std::uint64_t seed_;
-  Precision precision_;
+  StepOptions options_;
   std::vector<AdamW> optimisers_;
+  std::unique_ptr<BucketedSum> overlapped_;  // where sums overlap backward
   std::vector<at::Tensor> touched_;
   StepTimes times_;
 };

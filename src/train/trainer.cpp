@@ -9,7 +9,7 @@
 #include "base/progress.h"
 #include "base/stop.h"
 #include "base/stopwatch.h"
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/writer.h"
 #include "data/device_feed.h"
 #include "io/files.h"
 #include "train/evaluate.h"
@@ -46,7 +46,9 @@ class Trainer {
   void record_interval();
   void record_epoch();
   bool evaluate_now();  ///< is it the best so far?
+  /// Goes on while the checkpoint is written.
   void save();
+  void finish_saving();
   bool ended_early() const {
     return o_.evaluation.patience > 0 && state_.evaluations_without_gain >= o_.evaluation.patience;
   }
@@ -61,8 +63,9 @@ class Trainer {
   std::optional<data::DeviceFeed> feed_;
   std::optional<data::Loader> training_, validation_;
   std::optional<Stepper> stepper_;
-  std::unique_ptr<RunFolder> folder_;   // rank 0
-  std::unique_ptr<Recorder> recorder_;  // rank 0
+  std::unique_ptr<RunFolder> folder_;                // rank 0
+  std::unique_ptr<Recorder> recorder_;               // rank 0
+  std::unique_ptr<checkpoint::Writer> checkpoints_;  // rank 0
   std::optional<Progress> progress_;
   TrainingState state_;
   std::int64_t total_steps_ = 0;
@@ -90,7 +93,11 @@ Trainer::Trainer(comm::World& world, const RunOptions& options, const std::strin
     training_.emplace(loader(split_.train, true));
     validation_.emplace(loader(split_.validation, false));
   });
-  stepper_.emplace(*model_, world.tensors(), o_.train.seed, precision_of(o_.train.precision));
+  StepOptions stepping;
+  stepping.precision = precision_of(o_.train.precision);
+  const auto& overlap = o_.optimizer.overlap;
+  stepping.overlap = overlap == "on" || (overlap == "auto" && device.is_cuda());
+  stepper_.emplace(*model_, world.tensors(), o_.train.seed, stepping);
   const auto epoch_steps = training_->plan().steps();
   total_steps_ = o_.train.epochs * epoch_steps;
   if (o_.train.max_steps > 0) total_steps_ = std::min(total_steps_, o_.train.max_steps);
@@ -100,6 +107,7 @@ Trainer::Trainer(comm::World& world, const RunOptions& options, const std::strin
   if (world_.rank == 0) {
     const bool settled = state_.steps > 0 && state_.settled == state_.steps;
     recorder_ = std::make_unique<Recorder>(folder_->path(), state_.steps + (settled ? 1 : 0));
+    checkpoints_ = std::make_unique<checkpoint::Writer>(checkpoints_of(folder_->path()));
   }
 
   std::int64_t parameters = 0;
@@ -193,8 +201,9 @@ Exit Trainer::run() {
       log::info("first step done {:.2f} s after the program's start", process_age());
     if (!stop_) settle();
   }
+  if (stop_) save();
+  finish_saving();
   if (stop_) {
-    save();
     log::info("stopped by a signal: saved at step {}, asking to be started again", state_.steps);
   }
   if (recorder_) recorder_->close(!stop_);
@@ -205,8 +214,10 @@ Exit Trainer::run() {
 }
 
 void Trainer::step(const data::Batch& batch) {
-  const bool wants_save = world_.rank == 0 && o_.checkpoint.every_minutes > 0 &&
-                          since_save_.seconds() > 60 * o_.checkpoint.every_minutes;
+  const bool overdue =
+      o_.checkpoint.every_minutes > 0 && since_save_.seconds() > 60 * o_.checkpoint.every_minutes;
+  // A save that failed is brought before all ranks by the next one.
+  const bool wants_save = world_.rank == 0 && (overdue || checkpoints_->failed());
   const auto factor = schedule_factor(o_.train, state_.steps, total_steps_);
   const auto result = stepper_->step(batch, factor, {stop_requested() != 0, wants_save});
   stop_ = result.votes.stop;
@@ -315,22 +326,33 @@ void Trainer::save() {
   comm::agree(*world_.host_world, [&] {
     if (world_.rank != 0) return;
     recorder_->flush();
-    const auto checkpoints = checkpoints_of(folder_->path());
-    checkpoint::save(
-        checkpoints, state_.steps,
-        to_checkpoint(state_, *model_, stepper_->optimisers(), source_->vocabulary(), config_));
     std::vector<std::int64_t> keep;
+    std::string best;
     if (state_.best_step >= 0) {
       keep.push_back(state_.best_step);
-      io::write_text_atomically(checkpoints / "best.json",
-                                fmt::format("{{\"step\": {}, \"{}\": {}}}\n", state_.best_step,
-                                            o_.evaluation.score, state_.best));
+      best = fmt::format("{{\"step\": {}, \"{}\": {}}}\n", state_.best_step, o_.evaluation.score,
+                         state_.best);
     }
-    checkpoint::prune(checkpoints, o_.checkpoint.keep_last, keep);
+    checkpoints_->save(
+        state_.steps,
+        to_checkpoint(state_, *model_, stepper_->optimisers(), source_->vocabulary(), config_),
+        [=, folder = checkpoints_of(folder_->path()), keep_last = o_.checkpoint.keep_last] {
+          if (!best.empty()) io::write_text_atomically(folder / "best.json", best);
+          checkpoint::prune(folder, keep_last, keep);
+        });
   });
   goodput_.add(Goodput::Part::kCheckpoint, watch.seconds());
   save_asked_ = false;
   since_save_.lap();
+}
+
+void Trainer::finish_saving() {
+  comm::set_phase("publishing the last checkpoint");
+  Stopwatch watch;
+  comm::agree(*world_.host_world, [&] {
+    if (checkpoints_) checkpoints_->finish();
+  });
+  goodput_.add(Goodput::Part::kCheckpoint, watch.seconds());
 }
 
 }  // namespace

@@ -295,6 +295,18 @@ def judge_refused_folders(root):
     busy.end(first, 75)
 
 
+def judge_failed_saves(root):
+    """Written behind the loop's back, a checkpoint that fails still ends the run, on all ranks, with the reason."""
+    for ranks in (1, 2):
+        place = Place(root, f"failing_{ranks}")
+        process = place.start("--set", "train.max_steps=0", "--set", "train.epochs=100000",
+                              "--set", "evaluation.every_steps=300", ranks=ranks)
+        place.break_at(process, 2, signal.SIGCONT)
+        (place.run / "checkpoints/best.json").mkdir()
+        said = place.end(process, 74)
+        assert "checkpoints/best.json: cannot" in said and said.count("error:") == 1, said
+
+
 def make_npz(folder):
     random_cells = np.random.default_rng(3)
     folder.mkdir()
@@ -353,7 +365,8 @@ with tempfile.TemporaryDirectory() as folder:
     whole = None
     parts = {"resuming": lambda: globals().update(whole=judge_resuming(root)), "epoch_ends": lambda: judge_epoch_ends(root),
              "ranks": lambda: judge_ranks(root), "board": lambda: judge_board(whole), "schedules": lambda: judge_schedules(root, whole),
-             "early": lambda: judge_early_ending(root), "folders": lambda: judge_refused_folders(root), "data": lambda: judge_refused_data(root)}
+             "early": lambda: judge_early_ending(root), "folders": lambda: judge_refused_folders(root),
+             "failed_saves": lambda: judge_failed_saves(root), "data": lambda: judge_refused_data(root)}
     for name in sys.argv[4:] or parts:
         start = time.monotonic()
         parts[name]()

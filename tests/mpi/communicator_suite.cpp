@@ -33,6 +33,12 @@ std::vector<Subject> subjects() {
           MPI_COMM_WORLD,
           comm::MpiOptions{.piece_bytes = 16000, .small_bytes = 64, .message_bytes = 7777});
     all.push_back({"host, small pieces", small_pieces.get(), at::kCPU});
+    // machines of two ranks, where that divides the world
+    static std::unique_ptr<comm::MpiCommunicator> pairs;
+    if (!pairs)
+      pairs = std::make_unique<comm::MpiCommunicator>(MPI_COMM_WORLD,
+                                                      comm::MpiOptions{.sharing_ranks = 2});
+    all.push_back({"host, pairs", pairs.get(), at::kCPU});
   }
   return all;
 }
@@ -97,6 +103,32 @@ CATCH_TEST_CASE("all_reduce of several MiB has the same bits on all ranks, twice
     CATCH_CHECK(at::allclose(first.cpu(),
                              reduced_in_order(s.world->size(), n, at::kFloat, Op::kSum), 0, 1e-5));
   }
+}
+
+CATCH_TEST_CASE("memory of the world's own is zero, and reduces as any other") {
+  for (const Subject& s : subjects())
+    for (const at::ScalarType type : kTypes) {
+      const std::int64_t n = 70000;
+      const at::Tensor own = s.world->zeros(n, at::TensorOptions(type).device(s.device));
+      CATCH_CAPTURE(s.name, toString(type));
+      CATCH_CHECK(at::equal(own.cpu(), at::zeros({n}, type)));
+      for (const Op op : {Op::kSum, Op::kMax})
+        for (const auto& [begin, end] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+                 {0, n}, {1, 2}, {5, 69000}, {7, 7}}) {
+          own.copy_(values(s.world->rank(), n, type));
+          at::Tensor part = own.slice(0, begin, end);
+          s.world->all_reduce(part, op);
+          at::Tensor expected = values(s.world->rank(), n, type);
+          expected.slice(0, begin, end)
+              .copy_(reduced_in_order(s.world->size(), n, type, op).slice(0, begin, end));
+          if (s.device.is_cpu() && s.name != "host, pairs")
+            CATCH_CHECK(at::equal(own, expected));
+          else  // in another order
+            CATCH_CHECK(at::allclose(own.cpu().to(at::kDouble), expected.to(at::kDouble), 0, 1e-6));
+          for (const auto& other : s.world->all_gather(part.unsqueeze(0)).unbind())
+            CATCH_CHECK(at::equal(other, part));
+        }
+    }
 }
 
 CATCH_TEST_CASE("the maximum keeps a NaN of any rank") {

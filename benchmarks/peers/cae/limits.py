@@ -29,7 +29,8 @@ def best(work, run, device, repeats=7):
 
 def measure_peaks(device):
     peaks, n = {}, 8192 if device == "cuda" else 2048
-    kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16} | ({"tf32": torch.float32} if device == "cuda" else {})
+    native = device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()  # else it is emulated, slower than float32
+    kinds = {"float32": torch.float32} | ({"bfloat16": torch.bfloat16} if native else {}) | ({"tf32": torch.float32} if device == "cuda" else {})
     for name, dtype in kinds.items():
         torch.set_float32_matmul_precision("high" if name == "tf32" else "highest")
         x, y = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
@@ -52,7 +53,7 @@ def limits(size, batch, peaks, gather):
     gathered = batch * NONZEROS[size] * 4 * 2
     adam = parameters * 28 / 1e9 / peaks["copy"]
     rates = {}
-    for name in (name for name in peaks if name != "copy"):
+    for name in peaks.keys() - {"copy"}:
         rates["dense_" + name] = batch / (dense / 1e9 / peaks[name] + gathered * (k + hidden) / 1e9 / gather + adam)
         rates["factored_" + name] = batch / (factored / 1e9 / peaks[name] + gathered * (k + heads + hidden) / 1e9 / gather + adam)
     return {"size": size, "batch": batch, "parameters": parameters, **{n: round(r, 1) for n, r in rates.items()}}

@@ -44,7 +44,7 @@ CATCH_TEST_CASE("counterfactual shifts follow the planted ones", "[planted]") {
   options.optimiser.learning_rate = 3e-3;
   models::CycleAutoencoder model(options, source.vocabulary(), 1, at::kFloat);
   comm::SoloCommunicator alone;
-  train::Stepper stepper(model, alone, 1, train::Precision::kFloat32);
+  train::Stepper stepper(model, alone, 1, {});
   train::LoopOptions loop;
   loop.epochs = 12;
   const data::LoaderOptions loading;

@@ -1,0 +1,78 @@
+#include "checkpoint/writer.h"
+
+#include <catch2/catch.hpp>
+#include <fstream>
+
+#include "base/error.h"
+#include "scratch.h"
+
+using namespace cellmill;
+using namespace cellmill::checkpoint;
+
+CATCH_TEST_CASE("what is saved is the state at the call, whatever becomes of it", "[writer]") {
+  Scratch scratch;
+  Writer writer(scratch.path / "checkpoints");
+  auto state = sample(1, 4000);
+  for (std::int64_t step = 1; step <= 3; ++step) {
+    writer.save(step, state, [] {});
+    for (auto& [name, tensor] : state.tensors) tensor.add_(1);
+  }
+  writer.finish();
+  for (std::int64_t step = 1; step <= 3; ++step) {
+    const auto loaded =
+        load(scratch.path / "checkpoints" / ("step-00000000" + std::to_string(step)));
+    CATCH_CHECK(loaded.texts == state.texts);
+    for (const auto& [name, tensor] : sample(1, 4000).tensors) {
+      CATCH_CAPTURE(step, name);
+      auto expected = tensor.clone();
+      for (std::int64_t k = 1; k < step; ++k) expected.add_(1);
+      CATCH_CHECK(at::equal(loaded.tensors.at(name), expected));
+    }
+  }
+}
+
+CATCH_TEST_CASE("a tensor of another shape is saved in its new one", "[writer]") {
+  Scratch scratch;
+  Writer writer(scratch.path);
+  State state;
+  for (const std::int64_t n : {3, 5}) {
+    state.tensors["x"] = at::arange(n);
+    writer.save(n, state, [] {});
+  }
+  writer.finish();
+  CATCH_CHECK(at::equal(load(scratch.path / "step-000000005").tensors.at("x"), at::arange(5)));
+}
+
+CATCH_TEST_CASE("a checkpoint stands when `published` is called", "[writer]") {
+  Scratch scratch;
+  Writer writer(scratch.path);
+  std::size_t seen = 0;
+  writer.save(4, sample(4), [&] { seen = list(scratch.path).size(); });
+  writer.finish();
+  CATCH_CHECK(seen == 1);
+}
+
+CATCH_TEST_CASE("what fails in the thread comes out of the next call, once", "[writer]") {
+  Scratch scratch;
+  const auto folder = scratch.path / "checkpoints";
+  std::ofstream(folder) << "in the way";
+  Writer writer(folder);
+  CATCH_CHECK_FALSE(writer.failed());
+  writer.save(1, sample(1), [] { CATCH_FAIL("was not published"); });
+  while (!writer.failed()) std::this_thread::yield();
+  CATCH_CHECK_THROWS_WITH(writer.save(2, sample(2), [] {}),
+                          Catch::StartsWith(folder.string()) && Catch::Contains("cannot make"));
+  CATCH_CHECK_FALSE(writer.failed());
+  fs::remove(folder);
+  writer.save(3, sample(3), [] {});
+  writer.finish();
+  verify(folder / "step-000000003");
+}
+
+CATCH_TEST_CASE("a state that no file can hold is refused at once", "[writer]") {
+  Scratch scratch;
+  Writer writer(scratch.path);
+  State state;
+  state.tensors["half"] = at::zeros({2}, at::kHalf);
+  CATCH_CHECK_THROWS_WITH(writer.save(1, state, [] {}), Catch::Contains("tensor half"));
+}
