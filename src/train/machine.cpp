@@ -25,6 +25,7 @@ Machine gpu(const std::string& name, double float32, double tf32, double bfloat1
   m.link_us = 5;
   m.node_link_gbs = node_link;
   m.node_link_us = 15;
+  m.overlap = 0.8;
   m.disk_gbs = 20;
   return m;
 }
@@ -32,7 +33,8 @@ Machine gpu(const std::string& name, double float32, double tf32, double bfloat1
 std::vector<Machine> known() {
   const std::string rest =
       "; links: data sheet of the DGX, 0.8 of it, all 8 adapters of a node; assumed: file system, "
-      "latencies, sparse products, a loader thread as in benchmarks/README.md, micro/row_code";
+      "latencies, 0.8 of the all-reduce hidden, sparse products, a loader thread as in "
+      "benchmarks/README.md, micro/row_code";
   return {gpu("a100", 10000, 78000, 156000, 1800, 240, 160,
               "products: half of the A100 SXM data sheet's 19.5, 156 and 312 TFLOP/s; copy: 0.9 of "
               "its 2,039 GB/s" +
