@@ -2,6 +2,7 @@
 // twin) and handed to the writer's thread ("stall"), in turn, into one folder. "write" is what the
 // thread needs then. The first of each does not count; the first stall, which makes the copy's
 // memory, is shown by itself.
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <unistd.h>
 
