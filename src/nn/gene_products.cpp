@@ -95,11 +95,14 @@ struct Call : torch::CustomClassHolder {
 
 /// D^T M: blocks on and above the diagonal of D^T D are computed, those below are their mirror.
 at::Tensor gram_of(const Call& call) {
+  constexpr std::int64_t kBlock = 256;  // narrower products lose more than their symmetry saves
   const auto m = call.own_genes(call.table);
   auto gram = at::empty({call.decoded(), call.columns()}, m.options());
   for (std::size_t w = 0; w < call.decoding;) {
     auto next = w + 1;  // single columns join the block before them
-    while (next < call.decoding && call.weights[next].value.dim() == 1) ++next;
+    while (next < call.decoding &&
+           (call.weights[next].value.dim() == 1 || call.begin[next] - call.begin[w] < kBlock))
+      ++next;
     const auto begin = call.begin[w], end = call.begin[next];
     auto block = gram.slice(0, begin, end).slice(1, begin);
     at::mm_out(block, m.slice(1, begin, end).t(), m.slice(1, begin));

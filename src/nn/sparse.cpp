@@ -4,9 +4,10 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <numeric>
+#include <utility>
 #include <vector>
 
+#include "base/unset_vector.h"
 #include "nn/sparse_kernels.h"
 
 namespace cellmill::nn {
@@ -38,12 +39,12 @@ struct Rows {
 /// Rows [begin, end) of x times dense, in blocks whose sums and tiles stay in the caches, so that
 /// the dense matrix is read from memory once a block and not once an entry.
 void multiply_block(const Rows& x, std::int64_t begin, std::int64_t end, const at::Tensor& dense,
-                    at::Tensor& out) {
+                    const at::Tensor& out) {
   const auto* m = dense.const_data_ptr<float>();
   auto* y = out.mutable_data_ptr<float>();
   const auto columns = dense.size(1), tiles = (dense.size(0) + kTile - 1) / kTile;
   const auto rows = static_cast<std::size_t>(end - begin);
-  thread_local std::vector<float> panel;
+  thread_local UnsetVector<float> panel;  // on whole cache lines
   panel.resize(static_cast<std::size_t>(kTile * kPanel));
   std::vector<std::int64_t> first(x.indptr + begin, x.indptr + end), last(rows);
   for (std::int64_t tile = 0; tile < std::max<std::int64_t>(tiles, 1); ++tile) {
@@ -67,20 +68,30 @@ void multiply_block(const Rows& x, std::int64_t begin, std::int64_t end, const a
 }
 
 void multiply_rows(const Rows& x, std::int64_t rows, const at::Tensor& dense, at::Tensor& out) {
-  constexpr std::int64_t kBlock = 1024;  // rows whose panel of sums stays in the second-level cache
-  const auto threads = at::get_num_threads();
-  const auto parts = std::max<std::int64_t>(threads, (rows + kBlock - 1) / kBlock);
-  const auto cut = cuts(x.indptr, rows, parts);
-  at::parallel_for(0, parts, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (auto part = static_cast<std::size_t>(begin); part < static_cast<std::size_t>(end); ++part)
-      if (cut[part] < cut[part + 1]) multiply_block(x, cut[part], cut[part + 1], dense, out);
+  constexpr std::int64_t kBlock = 1024;
+  const auto blocks = (rows + kBlock - 1) / kBlock;
+  const auto cut = cuts(x.indptr, rows, blocks);
+  // With fewer blocks than threads these share the columns, not the rows: each reads its own part
+  // of the dense matrix.
+  const auto groups = blocks > 0 ? (at::get_num_threads() + blocks - 1) / blocks : 0;
+  const auto columns = dense.size(1), panels = (columns + kPanel - 1) / kPanel;
+  at::parallel_for(0, blocks * groups, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t item = begin; item < end; ++item) {
+      const auto block = static_cast<std::size_t>(item / groups);
+      const auto group = item % groups;
+      const auto from = panels * group / groups * kPanel,
+                 to = std::min(columns, panels * (group + 1) / groups * kPanel);
+      if (cut[block] < cut[block + 1] && from < to)
+        multiply_block(x, cut[block], cut[block + 1], dense.slice(1, from, to),
+                       out.slice(1, from, to));
+    }
   });
 }
 
 struct Transpose {
   std::vector<std::int64_t> indptr;
-  std::vector<std::int32_t> indices;
-  std::vector<float> values;
+  UnsetVector<std::int32_t> indices;
+  UnsetVector<float> values;
 };
 
 /// Into `t`, whose capacity is kept from batch to batch.
@@ -88,20 +99,35 @@ void transpose(const Csr& x, const std::int32_t* column, Transpose& t) {
   const auto* indptr = x.indptr.const_data_ptr<std::int64_t>();
   const auto* value = x.values.const_data_ptr<float>();
   const auto entries = static_cast<std::size_t>(x.values.numel());
-  t.indptr.assign(static_cast<std::size_t>(x.columns) + 1, 0);
+  const auto columns = static_cast<std::size_t>(x.columns);
+  const std::int64_t parts = at::get_num_threads();
+  const auto cut = cuts(indptr, x.rows(), parts);
+  std::vector<std::vector<std::int64_t>> next(static_cast<std::size_t>(parts));
+  const auto for_entries = [&](const auto& run) {
+    at::parallel_for(0, parts, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (auto part = static_cast<std::size_t>(begin); part < static_cast<std::size_t>(end);
+           ++part) {
+        next[part].resize(columns);
+        for (auto row = cut[part]; row < cut[part + 1]; ++row)
+          for (auto k = indptr[row]; k < indptr[row + 1]; ++k)
+            run(row, k, next[part][static_cast<std::size_t>(column[k])]);
+      }
+    });
+  };
+  for_entries([](std::int64_t, std::int64_t, std::int64_t& count) { ++count; });
+  t.indptr.assign(1, 0);
+  for (std::size_t c = 0; c < columns; ++c) {
+    auto at = t.indptr.back();
+    for (auto& of_part : next) at += std::exchange(of_part[c], at);
+    t.indptr.push_back(at);
+  }
   t.indices.resize(entries);
   t.values.resize(entries);
-  for (std::size_t k = 0; k < entries; ++k) ++t.indptr[static_cast<std::size_t>(column[k])];
-  std::exclusive_scan(t.indptr.begin(), t.indptr.end(), t.indptr.begin(), std::int64_t{0});
-  for (std::int64_t row = 0; row < x.rows(); ++row) {
-    for (auto k = indptr[row]; k < indptr[row + 1]; ++k) {
-      const auto at = static_cast<std::size_t>(t.indptr[static_cast<std::size_t>(column[k])]++);
-      t.indices[at] = static_cast<std::int32_t>(row);
-      t.values[at] = value[k];
-    }
-  }
-  std::rotate(t.indptr.begin(), t.indptr.end() - 1, t.indptr.end());
-  t.indptr[0] = 0;
+  for_entries([&](std::int64_t row, std::int64_t k, std::int64_t& to) {
+    const auto at = static_cast<std::size_t>(to++);
+    t.indices[at] = static_cast<std::int32_t>(row);
+    t.values[at] = value[k];
+  });
 }
 
 }  // namespace

@@ -7,8 +7,8 @@ namespace cellmill::nn {
 
 /// Columns of a panel: a row's sums over them stay in registers.
 inline constexpr std::int64_t kPanel = 64;
-/// Rows of the dense matrix in a tile: tile x panel stays in the nearest caches.
-inline constexpr std::int64_t kTile = 256;
+/// Rows of the dense matrix in a tile: tile x panel stays in the second-level cache.
+inline constexpr std::int64_t kTile = 1024;
 
 /// Rows [begin, end) of dense (unit stride along rows) into a packed panel [end - begin, kPanel],
 /// filled up with zeros if `columns` is less.

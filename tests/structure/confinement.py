@@ -20,6 +20,7 @@ RULES = [
     ("Boost", r"\bboost::(?!program_options\b)|<boost/(?!program_options)", {"serve"}),
     ("spdlog", r"\bspdlog::|<spdlog/", {"base"}),
     ("threads", r"\bstd::(thread|jthread|async)\b|\bpthread_create\b", {"comm", "data", "serve", "base/background"}),
+    ("at::parallel_for, which needs LibTorch::openmp,", r"\bat::parallel_for\b", {"comm", "nn", "train"}),
     ("the CUDA runtime", r"\bcuda[A-Z]\w*\s*\(|<cuda_runtime|<c10/cuda/|<ATen/cuda/", {"comm", "data/device_feed_cuda"}),
     ("std::cout", r"\bstd::(cout|cerr|clog)\b|\b(printf|puts)\s*\(", set()),
 ]

@@ -26,7 +26,8 @@ def best(work, run, repeats=7):
 
 def measure_peaks():
     peaks, n = {}, 2048
-    for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+    native = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # else it is emulated, slower than float32
+    for name, dtype in (("float32", torch.float32), *((("bfloat16", torch.bfloat16),) if native else ())):
         x, y, out = torch.randn(n, n).to(dtype), torch.randn(n, n).to(dtype), torch.empty(n, n, dtype=dtype)
         peaks[name] = best(2 * n**3, lambda: torch.mm(x, y, out=out))
     source = torch.randn(64 << 20)
@@ -46,7 +47,7 @@ def limits(size, batch, peaks, gather):
     gathered = batch * NONZEROS[size] * 4 * 2
     adam = parameters * 28 / 1e9 / peaks["copy"]
     rates = {}
-    for name in ("float32", "bfloat16"):
+    for name in peaks.keys() - {"copy"}:
         rates["dense_" + name] = batch / (dense / 1e9 / peaks[name] + gathered * (k + hidden) / 1e9 / gather + adam)
         rates["factored_" + name] = batch / (factored / 1e9 / peaks[name] + gathered * (k + heads + hidden) / 1e9 / gather + adam)
     return {"size": size, "batch": batch, "parameters": parameters, **{n: round(r, 1) for n, r in rates.items()}}
