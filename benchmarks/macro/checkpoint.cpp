@@ -1,7 +1,7 @@
 // How long a checkpoint stops the training loop: written by the loop itself ("blocking", the plain
 // twin) and handed to the writer's thread ("stall"), in turn, into one folder. "write" is what the
-// thread needs then. The first of each does not count; the first stall, which makes the copy's
-// memory, is shown by itself.
+// thread needs then. The first of each does not count; the first stall is shown by itself.
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <unistd.h>
 
@@ -49,6 +49,8 @@ Samples measure(const Options& o, const fs::path& folder) {
   for (const auto& [name, tensor] : state().tensors)
     samples.bytes += static_cast<std::int64_t>(tensor.nbytes());
   checkpoint::Writer writer(folder);
+  writer.prepare(state());
+  writer.finish();
   const auto prune = [&] { checkpoint::prune(folder, 1, {}); };
   for (std::int64_t k = 0; k <= o.repeats; ++k) {
     Stopwatch watch;

@@ -27,6 +27,12 @@ at::Tensor memory_for(const at::Tensor& tensor) {
 
 }  // namespace
 
+void Writer::prepare(const State& state) {
+  thread_.run([this, tensors = state.tensors] {
+    for (const auto& [name, tensor] : tensors) copies_[name] = memory_for(tensor).zero_();
+  });
+}
+
 void Writer::save(std::int64_t step, State state, std::function<void()> published) {
   const Stopwatch caller;
   finish();

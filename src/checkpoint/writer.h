@@ -12,6 +12,9 @@ namespace cellmill::checkpoint {
 class Writer {
  public:
   explicit Writer(fs::path folder) : folder_(std::move(folder)) {}
+  /// Lets the thread take the memory that saving such a state will copy into, which can last
+  /// seconds: otherwise the first save does.
+  void prepare(const State& state);
   /// Waits for the save before, copies `state`'s tensors, and returns. `published` runs in the
   /// thread once the checkpoint stands.
   void save(std::int64_t step, State state, std::function<void()> published);

@@ -186,6 +186,8 @@ Exit Trainer::run() {
                            {"ranks", static_cast<double>(world_.size)}},
                           {"validation/" + o_.evaluation.score});
     }
+    checkpoints_->prepare(
+        to_checkpoint(state_, *model_, stepper_->optimisers(), source_->vocabulary(), config_));
     progress_.emplace(ProgressOptions{"training", total_steps_, "steps", state_.steps});
   }
   since_record_.lap();
