@@ -55,8 +55,9 @@ CycleOutputs CycleAutoencoder::factored_passes(const data::Batch& batch, const a
 
   const auto gram = at::cat(slice(products.gram, 0, first_encoder), 1);
   const auto expression = at::cat(slice(products.expression, 0, first_encoder), 1);
-  out.squared_error =
-      batch.values.to(dtype_).square().sum() + ((at::mm(u2, gram) - 2 * expression) * u2).sum();
+  out.squared_error = (batch.values.to(dtype_).square().sum(at::kDouble) +
+                       ((at::mm(u2, gram) - 2 * expression) * u2).sum(at::kDouble))
+                          .to(dtype_);  // a difference of large sums
   if (populations_) {
     const auto keys = match_keys(batch.labels, targets);
     auto sums = nn::population_sums(u1, keys, populations_->count());
