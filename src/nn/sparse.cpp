@@ -36,39 +36,76 @@ struct Rows {
   const float* values;
 };
 
-/// Rows [begin, end) of x times dense, in blocks whose sums and tiles stay in the caches, so that
-/// the dense matrix is read from memory once a block and not once an entry.
+/// Rows of the dense matrix in a tile: a block's entries in it are sorted once for all panels.
+constexpr std::int64_t kTile = 8 * kStrip;
+
+/// The entries of a block of rows in one tile, by strip, then by row.
+struct Tile {
+  UnsetVector<StripEntry> entries;
+  std::vector<std::int32_t> counts;  ///< [strips, rows]
+
+  /// `next` [rows]: a row's first entry that is not in an earlier tile; moved behind this one.
+  void sort(const Rows& x, std::int64_t begin, std::vector<std::int64_t>& next, std::int64_t from,
+            std::int64_t to) {
+    const auto rows = next.size();
+    counts.assign(static_cast<std::size_t>((to - from + kStrip - 1) / kStrip) * rows, 0);
+    std::vector<std::int64_t> first(next);
+    std::size_t strip_first[kTile / kStrip + 1] = {};
+    for (std::size_t r = 0; r < rows; ++r) {
+      const auto end = x.indptr[begin + static_cast<std::int64_t>(r) + 1];
+      auto k = first[r];
+      for (; k < end && x.indices[k] < to; ++k) {
+        const auto strip = static_cast<std::size_t>((x.indices[k] - from) / kStrip);
+        ++counts[strip * rows + r];
+        ++strip_first[strip + 1];
+      }
+      next[r] = k;
+    }
+    for (std::size_t s = 1; s < std::size(strip_first); ++s) strip_first[s] += strip_first[s - 1];
+    entries.resize(strip_first[kTile / kStrip]);
+    for (std::size_t r = 0; r < rows; ++r)
+      for (auto k = first[r]; k < next[r]; ++k) {
+        const auto place = x.indices[k] - from;
+        entries[strip_first[place / kStrip]++] = {
+            static_cast<std::int32_t>(place % kStrip * kPanel), x.values[k]};
+      }
+  }
+};
+
+/// Rows [begin, end) of x times dense. Sums lie panel by panel while they grow: rows of `out` are
+/// often a multiple of the cache's period apart.
 void multiply_block(const Rows& x, std::int64_t begin, std::int64_t end, const at::Tensor& dense,
                     const at::Tensor& out) {
   const auto* m = dense.const_data_ptr<float>();
-  auto* y = out.mutable_data_ptr<float>();
-  const auto columns = dense.size(1), tiles = (dense.size(0) + kTile - 1) / kTile;
-  const auto rows = static_cast<std::size_t>(end - begin);
-  thread_local UnsetVector<float> panel;  // on whole cache lines
-  panel.resize(static_cast<std::size_t>(kTile * kPanel));
-  std::vector<std::int64_t> first(x.indptr + begin, x.indptr + end), last(rows);
-  for (std::int64_t tile = 0; tile < std::max<std::int64_t>(tiles, 1); ++tile) {
-    const auto from = tile * kTile, to = std::min(dense.size(0), from + kTile);
-    for (std::size_t r = 0; r < rows; ++r) {
-      const auto* stop = x.indices + x.indptr[begin + static_cast<std::int64_t>(r) + 1];
-      last[r] =
-          std::partition_point(x.indices + first[r], std::min(stop, x.indices + first[r] + kTile),
-                               [&](std::int32_t i) { return i < to; }) -
-          x.indices;
+  const auto columns = dense.size(1), rows = end - begin, panels = (columns + kPanel - 1) / kPanel;
+  thread_local UnsetVector<float> panel, sums;
+  thread_local Tile tile;
+  panel.resize(static_cast<std::size_t>(kStrip * kPanel));
+  sums.resize(static_cast<std::size_t>(panels * rows * kPanel));
+  std::fill(sums.begin(), sums.end(), 0.f);
+  std::vector<std::int64_t> next(x.indptr + begin, x.indptr + end);
+  for (std::int64_t from = 0; from < dense.size(0); from += kTile) {
+    const auto to = std::min(dense.size(0), from + kTile);
+    tile.sort(x, begin, next, from, to);
+    for (std::int64_t p = 0; p < panels; ++p) {
+      const StripEntry* entries = tile.entries.data();
+      const std::int32_t* counts = tile.counts.data();
+      for (auto strip = from; strip < to; strip += kStrip, counts += rows) {
+        pack_panel(m + p * kPanel, dense.stride(0), strip, std::min(to, strip + kStrip),
+                   std::min(kPanel, columns - p * kPanel), panel.data());
+        entries =
+            multiply_strip(entries, counts, rows, panel.data(), sums.data() + p * rows * kPanel);
+      }
     }
-    const TileEntries entries{first.data(), last.data(), x.indices, x.values, from};
-    for (std::int64_t c = 0; c < columns; c += kPanel) {
-      const auto width = std::min(kPanel, columns - c);
-      pack_panel(m + c, dense.stride(0), from, to, width, panel.data());
-      multiply_tile(entries, static_cast<std::int64_t>(rows), panel.data(), width,
-                    y + begin * out.stride(0) + c, out.stride(0), tile > 0);
-    }
-    first = last;
   }
+  for (std::int64_t p = 0; p < panels; ++p)
+    for (std::int64_t row = 0; row < rows; ++row)
+      std::copy_n(sums.data() + (p * rows + row) * kPanel, std::min(kPanel, columns - p * kPanel),
+                  out.mutable_data_ptr<float>() + (begin + row) * out.stride(0) + p * kPanel);
 }
 
 void multiply_rows(const Rows& x, std::int64_t rows, const at::Tensor& dense, at::Tensor& out) {
-  constexpr std::int64_t kBlock = 1024;
+  constexpr std::int64_t kBlock = 1024, kMost = 4096;  // on average; where rows are almost empty
   const auto blocks = (rows + kBlock - 1) / kBlock;
   const auto cut = cuts(x.indptr, rows, blocks);
   // With fewer blocks than threads these share the columns, not the rows: each reads its own part
@@ -81,8 +118,8 @@ void multiply_rows(const Rows& x, std::int64_t rows, const at::Tensor& dense, at
       const auto group = item % groups;
       const auto from = panels * group / groups * kPanel,
                  to = std::min(columns, panels * (group + 1) / groups * kPanel);
-      if (cut[block] < cut[block + 1] && from < to)
-        multiply_block(x, cut[block], cut[block + 1], dense.slice(1, from, to),
+      for (auto row = cut[block]; row < cut[block + 1] && from < to; row += kMost)
+        multiply_block(x, row, std::min(row + kMost, cut[block + 1]), dense.slice(1, from, to),
                        out.slice(1, from, to));
     }
   });
