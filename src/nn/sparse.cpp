@@ -36,8 +36,9 @@ struct Rows {
   const float* values;
 };
 
-/// Rows of the dense matrix in a tile: a block's entries in it are sorted once for all panels.
-constexpr std::int64_t kTile = 8 * kStrip;
+/// Rows of the dense matrix in a tile, for which a block's entries are sorted once for all panels,
+/// and in a strip of it, which times kPanel (32 kB) stays in the first-level cache.
+constexpr std::int64_t kTile = 1024, kStrip = 128;
 
 /// The entries of a block of rows in one tile, by strip, then by row.
 struct Tile {
@@ -46,65 +47,70 @@ struct Tile {
 
   /// `next` [rows]: a row's first entry that is not in an earlier tile; moved behind this one.
   void sort(const Rows& x, std::int64_t begin, std::vector<std::int64_t>& next, std::int64_t from,
-            std::int64_t to) {
+            std::int64_t to, std::int64_t strip_rows) {
     const auto rows = next.size();
-    counts.assign(static_cast<std::size_t>((to - from + kStrip - 1) / kStrip) * rows, 0);
-    std::vector<std::int64_t> first(next);
-    std::size_t strip_first[kTile / kStrip + 1] = {};
+    const auto strips = static_cast<std::size_t>((to - from + strip_rows - 1) / strip_rows);
+    counts.assign(strips * rows, 0);
+    std::vector<std::int64_t> first(next), end(strips + 1);
     for (std::size_t r = 0; r < rows; ++r) {
-      const auto end = x.indptr[begin + static_cast<std::int64_t>(r) + 1];
-      auto k = first[r];
-      for (; k < end && x.indices[k] < to; ++k) {
-        const auto strip = static_cast<std::size_t>((x.indices[k] - from) / kStrip);
+      const auto last = x.indptr[begin + static_cast<std::int64_t>(r) + 1];
+      for (; next[r] < last && x.indices[next[r]] < to; ++next[r]) {
+        const auto strip = (x.indices[next[r]] - from) / strip_rows;
         ++counts[strip * rows + r];
-        ++strip_first[strip + 1];
+        ++end[strip + 1];
       }
-      next[r] = k;
     }
-    for (std::size_t s = 1; s < std::size(strip_first); ++s) strip_first[s] += strip_first[s - 1];
-    entries.resize(strip_first[kTile / kStrip]);
+    for (std::size_t s = 1; s <= strips; ++s) end[s] += end[s - 1];
+    entries.resize(end[strips]);
     for (std::size_t r = 0; r < rows; ++r)
       for (auto k = first[r]; k < next[r]; ++k) {
         const auto place = x.indices[k] - from;
-        entries[strip_first[place / kStrip]++] = {
-            static_cast<std::int32_t>(place % kStrip * kPanel), x.values[k]};
+        entries[end[place / strip_rows]++] = {
+            static_cast<std::int32_t>(place % strip_rows * kPanel), x.values[k]};
       }
   }
 };
 
-/// Rows [begin, end) of x times dense. Sums lie panel by panel while they grow: rows of `out` are
-/// often a multiple of the cache's period apart.
+/// Rows [begin, end) of x times dense. With several tiles sums grow panel by panel in a place of
+/// their own, since rows of `out` are often a multiple of the caches' period apart; with one they
+/// stay in registers, which needs no strips.
 void multiply_block(const Rows& x, std::int64_t begin, std::int64_t end, const at::Tensor& dense,
                     const at::Tensor& out) {
   const auto* m = dense.const_data_ptr<float>();
-  const auto columns = dense.size(1), rows = end - begin, panels = (columns + kPanel - 1) / kPanel;
+  auto* y = out.mutable_data_ptr<float>() + begin * out.stride(0);
+  const auto inner = dense.size(0), columns = dense.size(1), rows = end - begin,
+             panels = (columns + kPanel - 1) / kPanel;
+  const bool one_tile = inner <= kTile;
+  const auto strip_rows = one_tile ? kTile : kStrip;
   thread_local UnsetVector<float> panel, sums;
   thread_local Tile tile;
-  panel.resize(static_cast<std::size_t>(kStrip * kPanel));
-  sums.resize(static_cast<std::size_t>(panels * rows * kPanel));
-  std::fill(sums.begin(), sums.end(), 0.f);
+  panel.resize(strip_rows * kPanel);
+  sums.resize((one_tile ? 1 : panels) * rows * kPanel);
   std::vector<std::int64_t> next(x.indptr + begin, x.indptr + end);
-  for (std::int64_t from = 0; from < dense.size(0); from += kTile) {
-    const auto to = std::min(dense.size(0), from + kTile);
-    tile.sort(x, begin, next, from, to);
-    for (std::int64_t p = 0; p < panels; ++p) {
+  for (std::int64_t from = 0; from < inner; from += kTile) {
+    const auto to = std::min(inner, from + kTile);
+    tile.sort(x, begin, next, from, to, strip_rows);
+    for (std::int64_t c = 0; c < columns; c += kPanel) {
+      const auto width = std::min(kPanel, columns - c);
+      const bool direct = one_tile && width == kPanel;
+      auto* sum = direct ? y + c : sums.data() + (one_tile ? 0 : c * rows);
       const StripEntry* entries = tile.entries.data();
       const std::int32_t* counts = tile.counts.data();
-      for (auto strip = from; strip < to; strip += kStrip, counts += rows) {
-        pack_panel(m + p * kPanel, dense.stride(0), strip, std::min(to, strip + kStrip),
-                   std::min(kPanel, columns - p * kPanel), panel.data());
-        entries =
-            multiply_strip(entries, counts, rows, panel.data(), sums.data() + p * rows * kPanel);
+      for (auto strip = from; strip < to; strip += strip_rows, counts += rows) {
+        pack_panel(m + c, dense.stride(0), strip, std::min(to, strip + strip_rows), width,
+                   panel.data());
+        entries = multiply_strip(entries, counts, rows, panel.data(), sum,
+                                 direct ? out.stride(0) : kPanel, strip > 0);
       }
+      if (to == inner && !direct)
+        for (std::int64_t row = 0; row < rows; ++row)
+          std::copy_n(sum + row * kPanel, width, y + row * out.stride(0) + c);
     }
   }
-  for (std::int64_t p = 0; p < panels; ++p)
-    for (std::int64_t row = 0; row < rows; ++row)
-      std::copy_n(sums.data() + (p * rows + row) * kPanel, std::min(kPanel, columns - p * kPanel),
-                  out.mutable_data_ptr<float>() + (begin + row) * out.stride(0) + p * kPanel);
 }
 
 void multiply_rows(const Rows& x, std::int64_t rows, const at::Tensor& dense, at::Tensor& out) {
+  if (dense.size(0) == 0) out.zero_();
   constexpr std::int64_t kBlock = 1024, kMost = 4096;  // on average; where rows are almost empty
   const auto blocks = (rows + kBlock - 1) / kBlock;
   const auto cut = cuts(x.indptr, rows, blocks);

@@ -22,20 +22,23 @@ void pack_panel(const float* dense, std::int64_t stride, std::int64_t begin, std
 
 CELLMILL_CLONES
 const StripEntry* multiply_strip(const StripEntry* entries, const std::int32_t* counts,
-                                 std::int64_t rows, const float* panel, float* sums) {
-  for (std::int64_t row = 0; row < rows; ++row, sums += kPanel) {
+                                 std::int64_t rows, const float* panel, float* y,
+                                 std::int64_t y_stride, bool add) {
+  for (std::int64_t row = 0; row < rows; ++row, y += y_stride) {
     const StripEntry* end = entries + counts[row];
-    if (entries == end) continue;
-    Lane* to = reinterpret_cast<Lane*>(sums);
-    Lane sum[kLanes];
+    if (add && entries == end) continue;
+    Lane* to = reinterpret_cast<Lane*>(y);
+    Lane sum[kLanes] = {};
+    if (add) {
 #pragma GCC unroll 8
-    for (int lane = 0; lane < kLanes; ++lane) sum[lane] = to[lane];
-    do {
+      for (int lane = 0; lane < kLanes; ++lane) sum[lane] = to[lane];
+    }
+    for (; entries < end; ++entries) {
       const Lane* from = reinterpret_cast<const Lane*>(panel + entries->place);
       const float v = entries->value;
 #pragma GCC unroll 8
       for (int lane = 0; lane < kLanes; ++lane) sum[lane] += v * from[lane];
-    } while (++entries < end);
+    }
 #pragma GCC unroll 8
     for (int lane = 0; lane < kLanes; ++lane) to[lane] = sum[lane];
   }

@@ -7,8 +7,6 @@ namespace cellmill::nn {
 
 /// Columns of a panel: a row's sums over them stay in registers.
 inline constexpr std::int64_t kPanel = 64;
-/// Rows of the dense matrix in a strip: strip x panel (32 kB) stays in the first-level cache.
-inline constexpr std::int64_t kStrip = 128;
 
 /// Rows [begin, end) of dense (unit stride along rows) into a packed panel [end - begin, kPanel],
 /// filled up with zeros if `columns` is less.
@@ -20,10 +18,11 @@ struct StripEntry {
   float value;
 };
 
-/// sums[r, 0:kPanel] += sum of value * panel[row] over the entries of row r, for `rows` rows. Row
-/// r has counts[r] entries; they lie one behind the other. Returns where they
-/// end.
+/// y[r, 0:kPanel] (+)= sum of value * panel[row] over the entries of row r, for `rows` rows; added
+/// to y if `add`, else y is overwritten. Row r has counts[r] entries; they lie one behind the
+/// other. Returns where they end.
 const StripEntry* multiply_strip(const StripEntry* entries, const std::int32_t* counts,
-                                 std::int64_t rows, const float* panel, float* sums);
+                                 std::int64_t rows, const float* panel, float* y,
+                                 std::int64_t y_stride, bool add);
 
 }  // namespace cellmill::nn
