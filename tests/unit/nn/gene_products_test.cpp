@@ -33,7 +33,12 @@ double distance(const at::Tensor& a, const at::Tensor& b) {
 CATCH_TEST_CASE("sparse products equal dense ones, for any width and number of threads", "[nn]") {
   at::manual_seed(4);
   const auto threads = at::get_num_threads();
-  for (const int n : {1, 2, 5}) {
+#ifdef __SANITIZE_THREAD__
+  const std::vector<int> numbers = {1};  // libgomp, which it does not see into, orders the others
+#else
+  const std::vector<int> numbers = {1, 2, 5};
+#endif
+  for (const int n : numbers) {
     at::set_num_threads(n);
     for (const std::int64_t columns : {1, 7, 64, 65, 200}) {
       for (const auto& x : {cells(37, 90, 0.2, at::kFloat), cells(0, 90, 0.2, at::kFloat),
