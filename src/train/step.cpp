@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/huge_memory.h"
 #include "base/stopwatch.h"
 
 namespace cellmill::train {
@@ -55,6 +56,7 @@ Stepper::Stepper(models::Model& model, comm::Communicator& world, std::uint64_t 
   at::globalContext().setFloat32MatmulPrecision(
       options.precision == Precision::kTf32 ? "high" : "highest");
   for (const auto& group : model.groups()) optimisers_.emplace_back(group, memory);
+  release_huge();  // parameters lie elsewhere now
   if (options.overlap && world.size() > 1)
     overlapped_ = std::make_unique<BucketedSum>(optimisers_, world, options.bucket_bytes);
 }
