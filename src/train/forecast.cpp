@@ -17,6 +17,13 @@ double product_rate(const Machine& m, const std::string& precision) {
                                                              : m.float32_gflops);
 }
 
+/// Of products that stay in full precision: tf32 is taken for it, bfloat16 is not.
+double gram_rate(const Machine& m, const std::string& precision) {
+  if (precision == "tf32" || m.gram_gflops == 0)
+    return product_rate(m, precision == "bfloat16" ? "float32" : precision);
+  return kGiga * m.gram_gflops / (precision == "float64" ? 2 : 1);
+}
+
 std::string percent(double share) { return fmt::format("{:.0f} %", 100 * share); }
 
 std::string count(double ranks) { return fmt::format("{} rank{}", ranks, ranks > 1 ? "s" : ""); }
@@ -35,10 +42,8 @@ std::vector<StepForecast> forecast_step(const Work& work, const Machine& machine
     StepForecast f;
     f.form = form.name;
     f.cost = form.cost;
-    f.products =
-        form.cost.flop / product_rate(machine, work.precision) +
-        form.cost.full_flop /
-            product_rate(machine, work.precision == "bfloat16" ? "float32" : work.precision);
+    f.products = form.cost.flop / product_rate(machine, work.precision) +
+                 form.cost.full_flop / gram_rate(machine, work.precision);
     f.sparse = form.cost.sparse_flop / (kGiga * machine.sparse_gflops);
     f.moving = form.cost.moved / (kGiga * machine.memory_gbs);
     f.cells_per_second = work.cells / f.seconds();
