@@ -9,11 +9,11 @@
 
 #include "base/log.h"
 #include "base/stopwatch.h"
+#include "benchmarks/harness/figures.h"
+#include "benchmarks/macro/model_size.h"
 #include "checkpoint/writer.h"
 #include "comm/failure.h"
 #include "config/command_line.h"
-#include "harness/figures.h"
-#include "macro/model_size.h"
 #include "train/training_state.h"
 
 namespace {

@@ -11,12 +11,12 @@
 
 #include "base/log.h"
 #include "base/stopwatch.h"
+#include "benchmarks/harness/figures.h"
+#include "benchmarks/macro/model_size.h"
 #include "comm/world.h"
 #include "config/command_line.h"
 #include "data/device_feed.h"
 #include "data/loader.h"
-#include "harness/figures.h"
-#include "macro/model_size.h"
 
 namespace {
 

@@ -11,10 +11,10 @@
 
 #include "base/log.h"
 #include "base/stopwatch.h"
+#include "benchmarks/harness/figures.h"
 #include "comm/mpi_communicator.h"
 #include "comm/world.h"
 #include "config/command_line.h"
-#include "harness/figures.h"
 
 namespace {
 

@@ -358,6 +358,7 @@ void Trainer::save() {
 }
 
 void Trainer::finish_saving() {
+  comm::set_phase("publishing the last checkpoint");
   Stopwatch watch;
   comm::agree(*world_.host_world, [&] {
     if (checkpoints_) checkpoints_->finish();
