@@ -42,7 +42,12 @@ class NcclCommunicator : public Communicator {
   void all_reduce(at::Tensor& tensor, Op op) override;
   void start_sum(at::Tensor& tensor) override;
   void finish_sums() override;
+  void reduce_scatter(at::Tensor& flat) override;
+  void gather_shares(at::Tensor& flat) override;
   at::Tensor all_gather(const at::Tensor& tensor) override;
+  at::Tensor gather(const at::Tensor& tensor, int root) override {
+    return host_.gather(tensor, root);
+  }
   void broadcast(at::Tensor& tensor, int root) override;
   void barrier() override;
   std::string broadcast_text(const std::string& text, int root) override {
@@ -147,6 +152,25 @@ void NcclCommunicator::all_reduce(at::Tensor& tensor, Op op) {
   reduce(tensor, ncclMax);
   reduce(nan, ncclMax);
   tensor.masked_fill_(nan.to(at::kBool), NAN);
+}
+
+void NcclCommunicator::reduce_scatter(at::Tensor& flat) {
+  require_own(flat, "reduce_scatter");
+  const auto share = flat.numel() / size();
+  const ncclDataType_t type = nccl_type(flat);
+  auto own = flat.narrow(0, rank() * share, share);
+  in_order("ncclReduceScatter", [&](cudaStream_t stream) {
+    return ncclReduceScatter(flat.data_ptr(), own.data_ptr(), share, type, ncclSum, comm_, stream);
+  });
+}
+
+void NcclCommunicator::gather_shares(at::Tensor& flat) {
+  require_own(flat, "gather_shares");
+  const auto own = flat.narrow(0, rank() * (flat.numel() / size()), flat.numel() / size());
+  in_order("ncclAllGather", [&](cudaStream_t stream) {
+    return ncclAllGather(own.const_data_ptr(), flat.data_ptr(), own.nbytes(), ncclUint8, comm_,
+                         stream);
+  });
 }
 
 at::Tensor NcclCommunicator::all_gather(const at::Tensor& tensor) {

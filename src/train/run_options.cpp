@@ -28,6 +28,8 @@ void describe(config::Schema& s, LoopOptions& o) {
 }
 
 void describe(config::Schema& s, OptimizerOptions& o) {
+  s.field("shard", o.shard,
+          "each rank steps its share of the parameters and keeps these moments alone");
   s.field("overlap", o.overlap,
           "gradients are summed over ranks while backward runs; auto: on CUDA, where it costs "
           "no processor",

@@ -46,7 +46,9 @@ Stepper::Stepper(models::Model& model, comm::Communicator& world, std::uint64_t 
   const auto memory = [&](std::int64_t count, const at::TensorOptions& options) {
     return world.zeros(count, options);
   };
-  for (const auto& group : model.groups()) optimisers_.emplace_back(group, memory);
+  data::Shard shard;
+  if (options.shard) shard = {world.rank(), world.size()};
+  for (const auto& group : model.groups()) optimisers_.emplace_back(group, memory, shard);
   if (options.overlap && world.size() > 1)
     overlapped_ = std::make_unique<BucketedSum>(optimisers_, world, options.bucket_bytes);
 }
@@ -96,8 +98,13 @@ StepResult Stepper::gradients(const models::Losses& losses, Votes votes) {
     values = values.to(optimisers_.front().gradient().device());
     world_.all_reduce(values, comm::Op::kSum);
     values = values.cpu();
-    if (!overlapped_)
-      for (auto& optimiser : optimisers_) world_.all_reduce(optimiser.gradient(), comm::Op::kSum);
+    for (auto& optimiser : optimisers_) {
+      if (overlapped_) continue;
+      if (options_.shard)
+        world_.reduce_scatter(optimiser.gradient());
+      else
+        world_.all_reduce(optimiser.gradient(), comm::Op::kSum);
+    }
   }
   touched_ = losses.touched;
   for (auto& mask : touched_) {
@@ -120,13 +127,29 @@ StepResult Stepper::gradients(const models::Losses& losses, Votes votes) {
 }
 
 void Stepper::update(double schedule, StepResult& result) {
+  const auto sum = [this](double x) {
+    auto all = at::full({1}, x, optimisers_.front().gradient().options().dtype(at::kDouble));
+    world_.all_reduce(all, comm::Op::kSum);
+    return all.item<double>();
+  };
   for (auto& optimiser : optimisers_) {
-    const double norm = optimiser.clip();
+    const double norm = optimiser.clip(sum);
     result.norms[optimiser.name()] = norm;
     require_finite(norm, "gradient of group '" + optimiser.name() + "'");
   }
-  for (auto& optimiser : optimisers_) optimiser.step(schedule, touched_);
+  for (auto& optimiser : optimisers_) {
+    optimiser.step(schedule, touched_);
+    if (options_.shard) world_.gather_shares(optimiser.value());
+  }
   model_.after_step();
+}
+
+void Stepper::gather_moments(comm::Communicator& host, int root) {
+  for (auto& optimiser : optimisers_) optimiser.gather_moments(host, root);
+}
+
+void Stepper::drop_moments() {
+  for (auto& optimiser : optimisers_) optimiser.drop_whole_moments(/*loaded=*/false);
 }
 
 }  // namespace cellmill::train

@@ -22,6 +22,7 @@ struct StepOptions {
   bool overlap = false;  ///< gradients are summed while backward runs
   /// Then at a time: a backward has many, and each is long against its start.
   std::int64_t bucket_bytes = 25 << 20;
+  bool shard = false;  ///< each rank has the moments of, and steps, its share of the parameters
 };
 
 /// Seconds that a step spent where; sums up.
@@ -56,6 +57,9 @@ class Stepper {
 
   models::StepContext context();
   std::vector<AdamW>& optimisers() { return optimisers_; }
+  /// Sharded moments as whole ones on rank `root` of `host`, until `drop_moments`; collective.
+  void gather_moments(comm::Communicator& host, int root);
+  void drop_moments();
   const StepTimes& times() const { return times_; }
 
  private:

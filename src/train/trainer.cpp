@@ -105,6 +105,7 @@ Trainer::Trainer(comm::World& world, const RunOptions& options, const std::strin
   if (o_.train.precision == "bfloat16") stepping.precision = Precision::kBfloat16;
   const auto& overlap = o_.optimizer.overlap;
   stepping.overlap = overlap == "on" || (overlap == "auto" && device.is_cuda());
+  stepping.shard = o_.optimizer.shard && world.size > 1;
   stepper_.emplace(*model_, world.tensors(), o_.train.seed, stepping);
   const auto epoch_steps = training_->plan().steps();
   total_steps_ = o_.train.epochs * epoch_steps;
@@ -333,6 +334,7 @@ bool Trainer::evaluate_now() {
 void Trainer::save() {
   comm::set_phase("saving at step " + std::to_string(state_.steps));
   Stopwatch watch;
+  stepper_->gather_moments(*world_.host_world, 0);
   comm::agree(*world_.host_world, [&] {
     if (world_.rank != 0) return;
     recorder_->flush();
@@ -351,6 +353,7 @@ void Trainer::save() {
           checkpoint::prune(folder, keep_last, keep);
         });
   });
+  stepper_->drop_moments();
   goodput_.add(Goodput::Part::kCheckpoint, watch.seconds());
   save_asked_ = false;
   since_save_.lap();

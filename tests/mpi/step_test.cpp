@@ -10,6 +10,7 @@
 #include "comm/solo_communicator.h"
 #include "models/cycle_autoencoder.h"
 #include "test_world.h"
+#include "train/training_state.h"
 
 using namespace cellmill;
 using models::CycleAutoencoder;
@@ -92,6 +93,8 @@ struct Side {
       : model(options, vocabulary(), kSeed, dtype), stepper(model, world, kSeed, stepping) {}
 
   std::vector<std::pair<std::string, at::Tensor>> everything() {
+    auto& host = *test_world().host_world;
+    for (int root = 0; root < host.size(); ++root) stepper.gather_moments(host, root);
     auto all = model.buffers();
     for (const auto& group : model.groups()) {
       for (const auto& p : group.parameters) all.emplace_back(p.name, p.value.detach());
@@ -127,9 +130,10 @@ void check_same_bits_on_all_ranks(Side& side) {
   for (std::int64_t rank = 0; rank < all.size(0); ++rank) CATCH_CHECK(all[rank].equal(mine[0]));
 }
 
-void check_equal(const CycleAutoencoderOptions& options, at::ScalarType dtype, Cut cut) {
+void check_equal(const CycleAutoencoderOptions& options, at::ScalarType dtype, Cut cut,
+                 train::StepOptions stepping) {
   comm::SoloCommunicator solo;
-  Side alone(options, solo, dtype), together(options, test_world().tensors(), dtype);
+  Side alone(options, solo, dtype), together(options, test_world().tensors(), dtype, stepping);
   survey(alone.model, solo, nullptr);
   survey(together.model, test_world().tensors(), cut);
   const double allowed = dtype == at::kDouble ? 1e-12 : 1e-6;
@@ -200,14 +204,14 @@ void check_same_bits(const CycleAutoencoderOptions& options, train::StepOptions 
   }
 }
 
-void check_all(const CycleAutoencoderOptions& options) {
+void check_all(const CycleAutoencoderOptions& options, train::StepOptions stepping = {}) {
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     for (const Cut cut : {even, uneven, first_empty}) {
       CATCH_INFO((dtype == at::kDouble ? "float64" : "float32")
                  << (cut == even     ? ", even"
                      : cut == uneven ? ", uneven"
                                      : ", an empty share"));
-      check_equal(options, dtype, cut);
+      check_equal(options, dtype, cut, stepping);
     }
   }
 }
@@ -261,4 +265,51 @@ CATCH_TEST_CASE("N ranks step as one does in the factored form", "[step]") {
 CATCH_TEST_CASE("sums that overlap backward have the bits of those after it", "[step]") {
   for (const std::int64_t bytes : {1, 1000, 1 << 20})
     check_same_bits(small(), {}, {.overlap = true, .bucket_bytes = bytes});
+}
+
+CATCH_TEST_CASE("sharded moments step to the bits of whole ones", "[step]") {
+  check_same_bits(small(), {}, {.shard = true});
+  check_same_bits(small(), {}, {.overlap = true, .bucket_bytes = 1000, .shard = true});
+}
+
+CATCH_TEST_CASE("N ranks clip sharded gradients as one does", "[step]") {
+  auto options = small();
+  options.optimiser.clip_norm = 0.05;
+  check_all(options, {.shard = true});
+}
+
+CATCH_TEST_CASE("a checkpoint is the same sharded or not, and resumed either way", "[step]") {
+  auto& world = test_world().tensors();
+  const auto advance = [](Side& side, std::int64_t from) {
+    for (auto step = from; step < from + 2; ++step)
+      side.stepper.step(share(whole_batch(step), even), 1, {});
+  };
+  const auto saved = [](Side& side) {
+    side.everything();  // gathers the moments on every rank
+    auto state = train::to_checkpoint({}, side.model, side.stepper.optimisers(), vocabulary(), "");
+    for (auto& [name, tensor] : state.tensors) tensor = tensor.clone();
+    return state;
+  };
+  Side whole(small(), world, at::kFloat), sharded(small(), world, at::kFloat, {.shard = true});
+  advance(whole, 0);
+  advance(sharded, 0);
+  const auto a = saved(whole), b = saved(sharded);
+  CATCH_REQUIRE(a.tensors.size() == b.tensors.size());
+  for (const auto& [name, tensor] : a.tensors) {
+    CATCH_INFO(name);
+    CATCH_CHECK(b.tensors.at(name).equal(tensor));
+  }
+  Side was_whole(small(), world, at::kFloat, {.shard = true}),
+      was_sharded(small(), world, at::kFloat);
+  for (auto& [side, state] : {std::pair{&was_whole, &a}, std::pair{&was_sharded, &b}})
+    train::from_checkpoint(*state, "memory", side->model, side->stepper.optimisers(), vocabulary());
+  advance(whole, 2);
+  const auto expected = saved(whole);
+  for (auto* side : {&was_whole, &was_sharded}) {
+    advance(*side, 2);
+    for (const auto& [name, tensor] : saved(*side).tensors) {
+      CATCH_INFO(name);
+      CATCH_CHECK(tensor.equal(expected.tensors.at(name)));
+    }
+  }
 }
