@@ -187,7 +187,7 @@ void AdamW::drop_whole_moments(bool loaded) {
     moment1_.copy_(whole_moment1_.narrow(0, share_.begin, share_.count));
     moment2_.copy_(whole_moment2_.narrow(0, share_.begin, share_.count));
   }
-  whole_moment1_ = whole_moment2_ = {};
+  whole_moment1_ = whole_moment2_ = at::Tensor();
 }
 
 }  // namespace cellmill::train

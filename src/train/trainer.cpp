@@ -185,6 +185,7 @@ void Trainer::survey() {
 }
 
 Exit Trainer::run() {
+  stepper_->gather_moments(*world_.host_world, 0);
   if (world_.rank == 0) {
     if (state_.steps == 0) {
       recorder_->settings(config_,
@@ -199,6 +200,7 @@ Exit Trainer::run() {
         to_checkpoint(state_, *model_, stepper_->optimisers(), source_->vocabulary(), config_));
     progress_.emplace(ProgressOptions{"training", total_steps_, "steps", state_.steps});
   }
+  stepper_->drop_moments();
   since_record_.lap();
   const auto first = state_.steps;
   settle();  // what a stopped run left
