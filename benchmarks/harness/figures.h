@@ -11,7 +11,7 @@
 namespace cellmill::benchmarks {
 
 /// Min, median and max, each times `scale`.
-inline io::Json spread(std::vector<double> values, double scale) {
+inline io::Json spread(std::vector<double> values, double scale = 1) {
   std::sort(values.begin(), values.end());
   const auto n = values.size();
   return {{"min", values.front() * scale},

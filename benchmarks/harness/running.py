@@ -6,15 +6,25 @@ import json
 import os
 import pathlib
 import platform
+import re
 import statistics
 import subprocess
+
+
+def gpus():
+    """The names of this machine's NVIDIA GPUs."""
+    try:
+        said = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60).stdout
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return []
+    return re.findall(r"^GPU \d+: (.*?) \(", said, re.MULTILINE)
 
 
 def facts(folder):
     """What a line says of where it comes from."""
     commit = subprocess.run(["git", "-C", folder, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-    return {"commit": commit, "host": platform.node(), "cpu": cpu, "cores": os.cpu_count(),
+    return {"commit": commit, "host": platform.node(), "cpu": cpu, "cores": os.cpu_count(), "gpus": gpus(),
             "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")}  # fmt: skip
 
 

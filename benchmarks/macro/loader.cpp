@@ -24,6 +24,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/stopwatch.h"
+#include "benchmarks/harness/figures.h"
 #include "comm/world.h"
 #include "config/command_line.h"
 #include "io/json.h"
@@ -174,14 +175,6 @@ Repetition repeat(const Options& o, const comm::World& world, Dense* dense) {
   return rep;
 }
 
-io::Json spread(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const auto n = values.size();
-  return {{"min", values.front()},
-          {"median", (values[(n - 1) / 2] + values[n / 2]) / 2},
-          {"max", values.back()}};
-}
-
 double quantile(std::vector<double>& values, double q) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
@@ -195,20 +188,10 @@ double peak_mb() {
   return 0;
 }
 
-std::string commit() {
-  std::string text;
-  if (FILE* pipe = popen("git -C " SOURCE_FOLDER " describe --always --dirty 2>/dev/null", "r")) {
-    char line[64];
-    if (std::fgets(line, sizeof line, pipe)) text = line;
-    pclose(pipe);
-  }
-  return text.substr(0, text.find('\n'));
-}
-
 void measure(const Options& o, const comm::World& world) {
   at::set_num_threads(static_cast<int>(o.loading.threads));
   io::Json line = {{"benchmark", "loader"},
-                   {"commit", commit()},
+                   {"commit", benchmarks::commit()},
                    {"host", world.host},
                    {"path", o.source.path},
                    {"cache", o.cache},
@@ -240,13 +223,14 @@ void measure(const Options& o, const comm::World& world) {
     line["rows_held_peak_mb"] = static_cast<double>(rep.counters.peak_bytes) / 1048576;
     line["wait_seconds"] = rep.counters.wait_seconds;
   }
-  line["cells_per_second"] = spread(rates);
-  line["processor_us_per_cell"] = spread(processor);  // of all threads: on a busy machine too
-  line["first_batch_seconds"] = spread(firsts);
-  line["open_seconds"] = spread(opens);
-  line["batch_ms_p50"] = spread(p50);
-  line["batch_ms_p99"] = spread(p99);
-  line["p99_over_p50"] = spread(ratios);
+  line["cells_per_second"] = benchmarks::spread(rates);
+  line["processor_us_per_cell"] =
+      benchmarks::spread(processor);  // of all threads: on a busy machine too
+  line["first_batch_seconds"] = benchmarks::spread(firsts);
+  line["open_seconds"] = benchmarks::spread(opens);
+  line["batch_ms_p50"] = benchmarks::spread(p50);
+  line["batch_ms_p99"] = benchmarks::spread(p99);
+  line["p99_over_p50"] = benchmarks::spread(ratios);
   line["peak_rss_mb"] = peak_mb();
   const auto& rate = line["cells_per_second"];
   log::say(fmt::format("rank {}: {:.0f} / {:.0f} / {:.0f} cells/s (min / median / max)\n{}",

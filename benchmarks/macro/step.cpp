@@ -53,7 +53,7 @@ Samples measure(comm::World& world, const Options& o, const ModelSize& size) {
   loading.memory_mb = 8192;
   data::Loader loader(*source, nullptr, plan, loading, {world.rank, world.size});
   train::StepOptions stepping;
-  if (o.precision == "bfloat16") stepping.precision = train::Precision::kBfloat16;
+  stepping.precision = train::precision_of(o.precision);
   stepping.overlap = o.overlap;
   stepping.shard = o.shard && world.size > 1;
   train::Stepper stepper(*model, world.tensors(), 0, stepping);
@@ -124,7 +124,7 @@ int run(comm::World& world, const std::vector<std::string>& arguments) {
   line.option("device", &o.device, "cpu or cuda", config::Need::kOptional,
               config::one_of({"cpu", "cuda"}));
   line.option("precision", &o.precision, "of matrix products", config::Need::kOptional,
-              config::one_of({"float32", "bfloat16"}));
+              config::one_of({"float32", "tf32", "bfloat16"}));
   if (!line.parse(arguments)) {
     if (world.rank == 0) log::say(line.help());
     return 0;

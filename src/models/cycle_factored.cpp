@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "models/cycle_autoencoder.h"
+#include "models/cycle_cost.h"
 #include "nn/losses.h"
 
 namespace cellmill::models {
@@ -29,7 +30,8 @@ CycleOutputs CycleAutoencoder::factored_passes(const data::Batch& batch, const a
   const auto judges = classifier_.first_layer();
   encoding.insert(encoding.end(), judges.begin(), judges.end());
   const auto products = nn::gene_products(
-      csr(batch), decoding, encoding, populations_ ? populations_->means() : at::Tensor(), tables_);
+      csr(batch), decoding, encoding, populations_ ? populations_->means() : at::Tensor(), tables_,
+      {context.part, context.parts, context.sum_over_ranks});
   const auto encoders = [&](const std::vector<at::Tensor>& of) {
     auto list = slice(of, first_encoder, fields);
     list.insert(list.begin(), of.front());  // the base encodes with the weight it decodes with
@@ -53,8 +55,9 @@ CycleOutputs CycleAutoencoder::factored_passes(const data::Batch& batch, const a
 
   const auto gram = at::cat(slice(products.gram, 0, first_encoder), 1);
   const auto expression = at::cat(slice(products.expression, 0, first_encoder), 1);
-  out.squared_error =
-      batch.values.to(dtype_).square().sum() + ((at::mm(u2, gram) - 2 * expression) * u2).sum();
+  out.squared_error = (batch.values.to(dtype_).square().sum(at::kDouble) +
+                       ((at::mm(u2, gram) - 2 * expression) * u2).sum(at::kDouble))
+                          .to(dtype_);  // a difference of large sums
   if (populations_) {
     const auto keys = match_keys(batch.labels, targets);
     auto sums = nn::population_sums(u1, keys, populations_->count());
@@ -70,31 +73,24 @@ CycleOutputs CycleAutoencoder::factored_passes(const data::Batch& batch, const a
 
 bool CycleAutoencoder::factored(const data::Batch& batch, const StepContext& context) {
   if (options_.compute != "auto") return options_.compute == "factored";
-  // Multiply-adds of a step and rank, from what is the same on all ranks: they must agree. An entry
-  // of a sparse product costs as much as four of a dense one.
-  constexpr double kSparse = 4, kEntriesOfCell = 1500;
   const auto parts = static_cast<double>(context.parts);
-  const auto genes = static_cast<double>(batch.genes),
-             cells = static_cast<double>(batch.global_cells) / parts;
-  const double entries = cells * std::min(genes, kEntriesOfCell);
-  const auto latent = static_cast<double>(options_.latent);
-  const auto fields = static_cast<double>(vocabulary_.fields.size());
-  const double k = (fields + 1) * latent + fields, encoders = fields * latent;
-  double judges = 0;
-  for (const auto& weight : classifier_.first_layer())
-    judges += static_cast<double>(weight.value.size(0));
-  const double all = k + encoders + judges;
-  const double dense = genes * cells * (11 * (fields + 1) * latent + 4 * judges);
-  const double factored = genes * (k * (k / 2 + encoders + judges) + k * (all + encoders)) / parts +
-                          2 * kSparse * entries * all + 6 * cells * k * all;
-  const bool better = factored < dense && batch.values.device().is_cpu();
+  const auto cells = static_cast<double>(batch.global_cells) / parts;
+  const auto entries = static_cast<double>(batch.values.numel());
+  const auto forms = cycle_step_forms(
+      options_, vocabulary_,
+      {cells, entries / std::max(cells, 1.0), parts, batch.values.device().is_cpu()});
   if (!said_form_) {
     said_form_ = true;
+    const auto gflop = [&](std::size_t form) {
+      const auto& cost = forms.forms[form].cost;
+      return 1e-9 * (cost.flop + cost.full_flop + cost.sparse_flop);
+    };
+    const auto other = 1 - forms.chosen;
     log::info("compute: {} ({:.3g} GFLOP a step and rank for {:.0f} cells; {}: {:.3g})",
-              better ? "factored" : "dense", 2e-9 * (better ? factored : dense), cells,
-              better ? "dense" : "factored", 2e-9 * (better ? dense : factored));
+              forms.forms[forms.chosen].name, gflop(forms.chosen), cells, forms.forms[other].name,
+              gflop(other));
   }
-  return better;
+  return forms.chosen == 1;
 }
 
 }  // namespace cellmill::models

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "models/init.h"
+#include "models/set_elements.h"
 
 namespace cellmill::models {
 namespace {
@@ -14,17 +15,6 @@ namespace {
 nn::FfnKind kind_of(const std::string& name) {
   if (name == "mlp") return nn::FfnKind::kMlp;
   return name == "linear" ? nn::FfnKind::kLinear : nn::FfnKind::kLinearRelu;
-}
-
-std::vector<std::string> split_set(const std::string& text) {
-  std::vector<std::string> parts;
-  std::size_t begin = 0;
-  for (std::size_t plus = text.find('+'); plus != std::string::npos; plus = text.find('+', begin)) {
-    parts.push_back(text.substr(begin, plus - begin));
-    begin = plus + 1;
-  }
-  parts.push_back(text.substr(begin));
-  return parts;
 }
 
 std::int64_t place(const std::vector<std::string>& names, const std::string& name) {
@@ -73,9 +63,9 @@ CycleGenerator::CycleGenerator(const CycleAutoencoderOptions& options,
     head.field = field.name;
     head.categories = field.categories;
     if (const auto set = options.head.sets.find(field.name); set != options.head.sets.end()) {
-      head.elements = {set->second};
+      head.elements = set_elements(set->second, field.categories);
       head.control = 0;
-      for (const auto& category : field.categories) add_set(head, category, true);
+      for (const auto& category : field.categories) add_set(head, category);
     } else {
       head.elements = field.categories;
     }
@@ -98,18 +88,14 @@ CycleGenerator::CycleGenerator(const CycleAutoencoderOptions& options,
   for (const auto& parameter : parameters()) at::Tensor(parameter.value).set_requires_grad(true);
 }
 
-void CycleGenerator::add_set(Head& head, const std::string& category, bool grow) const {
+void CycleGenerator::add_set(Head& head, const std::string& category) const {
   std::vector<std::int64_t> members;
   for (const auto& name : split_set(category)) {
-    auto element = place(head.elements, name);
-    if (element < 0 && !grow) {
+    const auto element = place(head.elements, name);
+    if (element < 0) {
       throw UsageError(
           "field '" + head.field + "' has no element '" + name + "' of '" + category + "'",
           "elements are " + first_names(head.elements));
-    }
-    if (element < 0) {
-      element = static_cast<std::int64_t>(head.elements.size());
-      head.elements.push_back(name);
     }
     if (element != head.control) members.push_back(element);
   }
@@ -124,7 +110,7 @@ std::int64_t CycleGenerator::code_of(std::int64_t field, const std::string& text
     throw UsageError("field '" + head.field + "' has no category '" + text + "'",
                      "categories are " + first_names(head.categories));
   }
-  add_set(head, text, false);
+  add_set(head, text);
   head.categories.push_back(text);
   return static_cast<std::int64_t>(head.categories.size()) - 1;
 }

@@ -79,7 +79,7 @@ class CycleGenerator {
   /// (hidden, scaled code) of a field.
   std::pair<at::Tensor, at::Tensor> code(std::size_t f, const at::Tensor& encoded,
                                          const FieldRoute& in, const FieldRoute& out) const;
-  void add_set(Head& head, const std::string& category, bool grow) const;
+  void add_set(Head& head, const std::string& category) const;
 
   CycleAutoencoderOptions options_;
   at::Tensor base_;

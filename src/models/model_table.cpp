@@ -2,8 +2,16 @@
 
 #include "base/error.h"
 #include "config/schema.h"
+#include "models/cycle_cost.h"
 
 namespace cellmill::models {
+namespace {
+
+UsageError unknown(const std::string& name) {
+  return UsageError("no model '" + name + "'", "models are cycle_autoencoder", Exit::kConfig);
+}
+
+}  // namespace
 
 std::vector<std::string> model_names() { return {"cycle_autoencoder"}; }
 
@@ -13,13 +21,19 @@ void describe(config::Schema& s, ModelOptions& o) {
             "additive, context-conditioned cycle autoencoder");
 }
 
+StepForms step_forms(const ModelOptions& options, const data::Vocabulary& vocabulary,
+                     const StepShape& shape) {
+  if (options.name == "cycle_autoencoder")
+    return cycle_step_forms(options.cycle_autoencoder, vocabulary, shape);
+  throw unknown(options.name);
+}
+
 std::unique_ptr<Model> make_model(const ModelOptions& options, const data::Vocabulary& vocabulary,
                                   std::uint64_t seed, at::ScalarType dtype) {
   if (options.name == "cycle_autoencoder") {
     return std::make_unique<CycleAutoencoder>(options.cycle_autoencoder, vocabulary, seed, dtype);
   }
-  throw UsageError("no model '" + options.name + "'", "models are cycle_autoencoder",
-                   Exit::kConfig);
+  throw unknown(options.name);
 }
 
 }  // namespace cellmill::models

@@ -1,6 +1,6 @@
 #pragma once
 // The table of models: name -> options -> model. A new model adds one member, one section line and
-// one case here.
+// two cases here.
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,6 +8,7 @@
 #include "data/chunk.h"
 #include "models/cycle_autoencoder.h"
 #include "models/model.h"
+#include "models/step_cost.h"
 
 namespace cellmill::models {
 
@@ -19,6 +20,10 @@ void describe(config::Schema& schema, ModelOptions& options);
 
 /// Every model of the table.
 std::vector<std::string> model_names();
+
+/// Every way that the model has to compute a step of this shape, and what it costs.
+StepForms step_forms(const ModelOptions& options, const data::Vocabulary& vocabulary,
+                     const StepShape& shape);
 
 /// `dtype` of the parameters: float32 (float64 in tests). Initial values are a function of the seed
 /// alone.

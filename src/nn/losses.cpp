@@ -61,16 +61,19 @@ at::Tensor population_matching(const at::Tensor& coefficients, const at::Tensor&
                                const at::Tensor& sums, const FactoredMeans& means) {
   const Counted c(coefficients, keys, sums);
   const auto norms = means.norms.index_select(0, c.key);
+  const auto dots = [](const at::Tensor& a, const at::Tensor& b) {  // differences of them follow
+    return (a * b).sum(1, false, at::kDouble);
+  };
   const auto value = [&](const at::Tensor& u, const at::Tensor& gram, const at::Tensor& products) {
     const auto mean = products.index_select(0, c.key);
-    const auto product = (at::mm(u, gram) * c.others).sum(1) - (c.n - 1) * (u * mean).sum(1) -
-                         (c.others * mean).sum(1) + (c.n - 1) * norms;
+    const auto product = dots(at::mm(u, gram), c.others) - (c.n - 1) * dots(u, mean) -
+                         dots(c.others, mean) + (c.n - 1) * norms.to(at::kDouble);
     return (product * c.weight).sum();
   };
   // Of every pair the coefficients of both cells move, of which this sees one; D moves once.
   const auto by_cells = value(c.own, means.gram.detach(), means.products.detach());
   const auto by_means = value(c.own.detach(), means.gram, means.products);
-  return 2 * by_cells + by_means - 2 * by_cells.detach();
+  return (2 * by_cells + by_means - 2 * by_cells.detach()).to(coefficients.scalar_type());
 }
 
 }  // namespace cellmill::nn

@@ -20,8 +20,8 @@ void describe(config::Schema& s, LoopOptions& o) {
   s.field("max_steps", o.max_steps, "end after so many steps; 0: as the epochs have", at_least(0));
   s.field("schedule", o.schedule, "of the learning rates", one_of({"constant", "cosine"}));
   s.field("warmup_steps", o.warmup_steps, "learning rates rise linearly over these", at_least(0));
-  s.field("precision", o.precision, "of matrix products; float64 is for tests",
-          one_of({"float32", "bfloat16", "float64"}));
+  s.field("precision", o.precision, "of matrix products; tf32: on GPUs; float64 is for tests",
+          one_of({"float32", "tf32", "bfloat16", "float64"}));
   s.field("device", o.device, "auto takes CUDA where there is a device",
           one_of({"auto", "cpu", "cuda"}));
   s.field("seed", o.seed, "of initial values, order of cells and target contexts");

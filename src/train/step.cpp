@@ -40,12 +40,20 @@ void require_finite(double value, const std::string& what) {
 
 }  // namespace
 
+Precision precision_of(const std::string& name) {
+  return name == "tf32"       ? Precision::kTf32
+         : name == "bfloat16" ? Precision::kBfloat16
+                              : Precision::kFloat32;
+}
+
 Stepper::Stepper(models::Model& model, comm::Communicator& world, std::uint64_t seed,
                  StepOptions options)
     : model_(model), world_(world), seed_(seed), options_(options) {
   const auto memory = [&](std::int64_t count, const at::TensorOptions& options) {
     return world.zeros(count, options);
   };
+  at::globalContext().setFloat32MatmulPrecision(
+      options.precision == Precision::kTf32 ? "high" : "highest");
   data::Shard shard;
   if (options.shard) shard = {world.rank(), world.size()};
   for (const auto& group : model.groups()) optimisers_.emplace_back(group, memory, shard);

@@ -15,7 +15,11 @@
 
 namespace cellmill::train {
 
-enum class Precision { kFloat32, kBfloat16 };
+/// Of matrix products: as they stand, in TF32 (on GPUs that have it; elsewhere float32), in
+/// bfloat16.
+enum class Precision { kFloat32, kTf32, kBfloat16 };
+/// By the name in the run file; what is neither tf32 nor bfloat16 stays as it stands.
+Precision precision_of(const std::string& name);
 
 struct StepOptions {
   Precision precision = Precision::kFloat32;

@@ -29,14 +29,6 @@ at::ScalarType dtype_of(const LoopOptions& o) {
   return o.precision == "float64" ? at::kDouble : at::kFloat;
 }
 
-/// The device of this rank; opens NCCL's world where it is CUDA.
-c10::Device choose_device(comm::World& world, const std::string& wanted) {
-  const bool there = at::globalContext().hasCUDA();
-  if (wanted == "cpu" || (wanted == "auto" && !there)) return c10::kCPU;
-  comm::use_cuda(world);
-  return world.device;
-}
-
 class Trainer {
  public:
   Trainer(comm::World& world, const RunOptions& options, const std::string& config, Start start);
@@ -102,7 +94,7 @@ Trainer::Trainer(comm::World& world, const RunOptions& options, const std::strin
     validation_.emplace(loader(split_.validation, false));
   });
   StepOptions stepping;
-  if (o_.train.precision == "bfloat16") stepping.precision = Precision::kBfloat16;
+  stepping.precision = precision_of(o_.train.precision);
   const auto& overlap = o_.optimizer.overlap;
   stepping.overlap = overlap == "on" || (overlap == "auto" && device.is_cuda());
   stepping.shard = o_.optimizer.shard && world.size > 1;
@@ -371,6 +363,13 @@ void Trainer::finish_saving() {
 }
 
 }  // namespace
+
+c10::Device choose_device(comm::World& world, const std::string& wanted) {
+  const bool there = at::globalContext().hasCUDA();
+  if (wanted == "cpu" || (wanted == "auto" && !there)) return c10::kCPU;
+  comm::use_cuda(world);
+  return world.device;
+}
 
 Exit train(comm::World& world, const RunOptions& options, const std::string& config, Start start) {
   install_stop_signals();

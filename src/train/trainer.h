@@ -17,4 +17,8 @@ enum class Start { kFresh, kResume };
 /// kRequeue. Throws what every rank then throws alike.
 Exit train(comm::World& world, const RunOptions& options, const std::string& config, Start start);
 
+/// The device of this rank, by train.device (auto | cpu | cuda); opens NCCL's world where it is
+/// CUDA. Collective.
+c10::Device choose_device(comm::World& world, const std::string& wanted);
+
 }  // namespace cellmill::train

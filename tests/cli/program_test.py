@@ -1,4 +1,5 @@
 """program_test.py CELLMILL: the program's own words: overview, versions, settings, completion, and mistakes on the command line."""
+import json
 import pathlib
 import re
 import subprocess
@@ -69,6 +70,31 @@ class Program(unittest.TestCase):
         said = "a.yaml:2:3: unknown key train.epohcs\n      epohcs: 3\n      ^\n  hint: did you mean train.epochs?"
         self.refused(78, said, "config", "dump", "--config", "a.yaml")
         self.refused(78, said, "train", "--config", "a.yaml")
+
+    def test_plan(self):
+        big = "data.format=synthetic data.synthetic_genes=20000 data.synthetic_categories=[20,300] data.synthetic_density=0.067"
+        options = ["plan", "--set", *big.split(), "--batch", "512", "--machine", "h100", "disk_gbs=5", "--cells", "1000000"]
+        code, out, err = run(*options)
+        self.assertEqual((code, err), (0, ""))
+        self.assertRegex(out, r"machine h100: products: half of 798 TFLOP/s measured")
+        self.assertRegex(out, r"\ndense \* +[\d.,]+ +[\d.]+ +[\d.]+ +[\d.]+ +[\d,]+  \w+")
+        self.assertRegex(out, r"\n +1024 +524,288 ")
+        self.assertRegex(out, r"\nscaling ends at \d+ ranks: with \d+ ranks the file system binds: ")
+        code, out, _ = run(*options, "--json", "--ranks", "4")
+        plan = json.loads(out)
+        self.assertEqual([row["ranks"] for row in plan["ranks"]], [1, 2, 4])
+        self.assertEqual([form["name"] for form in plan["forms"]], ["dense", "factored"])
+        self.assertAlmostEqual(plan["nonzeros"], 1340, delta=200)
+        code, out, _ = run("plan", "--machine", "a100", "link_gbs=7", "--show-machine")
+        self.write("mine.yaml", out)
+        self.assertIn("link_gbs: 7", run("plan", "--machine", str(self.folder / "mine.yaml"), "--show-machine")[1])
+
+    def test_plan_refuses(self):
+        self.refused(64, "no machine 'h10'\n  hint: did you mean h100?", "plan", "--machine", "h10")
+        self.refused(66, "none.yaml: cannot open", "plan", "--machine", "none.yaml")
+        self.refused(78, "unknown key disk_gb\n", "plan", "--machine", "h100", "disk_gb=1")
+        self.refused(78, "link_gbs: expected above 0; found 0", "plan", "--machine", "h100", "link_gbs=0")
+        self.refused(64, "--batch: expected at least 0; found -1", "plan", "--batch", "-1")
 
     def test_all_problems_at_once(self):
         self.write("a.yaml", "train:\n  epochs: 0\n")

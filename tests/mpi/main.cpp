@@ -1,11 +1,13 @@
 // Catch2 inside the world. Ranks meet after every test case on a communicator of the tests' own: a
 // rank that left a case early (CATCH_REQUIRE, an exception) ends the job instead of hanging it. All
-// ranks exit alike; only rank 0 reports, and those that failed.
+// ranks exit alike; only rank 0 reports, and those that failed. CELLMILL_TEST_DEVICE=cuda: a CUDA
+// device for each rank, with NCCL.
 #define CATCH_CONFIG_RUNNER
 #include <mpi.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <iostream>
 #include <sstream>
 
@@ -40,6 +42,8 @@ CATCH_REGISTER_LISTENER(Meeting)
 
 int run_tests(comm::World& w, int argc, char** argv) {
   world = &w;
+  const char* device = std::getenv("CELLMILL_TEST_DEVICE");
+  if (device && device == std::string("cuda")) comm::use_cuda(w);
   int initialized = 0;
   MPI_Initialized(&initialized);
   if (initialized) MPI_Comm_dup(MPI_COMM_WORLD, &meeting);

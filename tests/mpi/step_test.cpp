@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 
 #include "comm/solo_communicator.h"
+#include "data/device_feed.h"
 #include "models/cycle_autoencoder.h"
 #include "test_world.h"
 #include "train/training_state.h"
@@ -49,7 +50,8 @@ data::Batch whole_batch(std::int64_t step) {
   batch.genes = kGenes;
   batch.global_cells = kCells;
   batch.step = step;
-  return batch;
+  static data::DeviceFeed feed(test_world().device);
+  return feed.move(batch);
 }
 
 data::Batch cells_of(const data::Batch& batch, std::int64_t begin, std::int64_t end) {
@@ -90,7 +92,8 @@ struct Side {
   Stepper stepper;
   Side(const CycleAutoencoderOptions& options, comm::Communicator& world, at::ScalarType dtype,
        train::StepOptions stepping = {})
-      : model(options, vocabulary(), kSeed, dtype), stepper(model, world, kSeed, stepping) {}
+      : model(options, vocabulary(), kSeed, dtype),
+        stepper((model.to(test_world().device), model), world, kSeed, stepping) {}
 
   std::vector<std::pair<std::string, at::Tensor>> everything() {
     auto& host = *test_world().host_world;

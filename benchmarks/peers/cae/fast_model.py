@@ -11,11 +11,11 @@ from plain_model import Classifier
 class SparseBatch:
     """A CSR minibatch and its transpose (both int32, torch sparse CSR)."""
 
-    def __init__(self, csr):
+    def __init__(self, csr, device="cpu"):
         csc = csr.tocsc()
         mk = lambda p, i, v, sh: torch.sparse_csr_tensor(
             torch.from_numpy(p), torch.from_numpy(i), torch.from_numpy(v), sh, check_invariants=False
-        )
+        ).to(device)
         B, G = csr.shape
         self.x = mk(csr.indptr, csr.indices, csr.data, (B, G))
         self.xt = mk(csc.indptr, csc.indices, csc.data, (G, B))
@@ -27,15 +27,15 @@ class SpMM(torch.autograd.Function):
     """X (CSR) @ A [G,K];  dA = X^T (CSR of the transpose) @ g"""
 
     @staticmethod
-    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
     def forward(ctx, A, sb):
         ctx.sb = sb
-        return torch.mm(sb.x, A)
+        with torch.autocast(A.device.type, enabled=False):
+            return torch.mm(sb.x, A.float())
 
     @staticmethod
-    @torch.amp.custom_bwd(device_type="cpu")
     def backward(ctx, g):
-        return torch.mm(ctx.sb.xt, g.contiguous()), None
+        with torch.autocast(g.device.type, enabled=False):
+            return torch.mm(ctx.sb.xt, g.float().contiguous()), None
 
 
 class Gram(torch.autograd.Function):
@@ -59,7 +59,7 @@ class SegLinear(torch.autograd.Function):
     def forward(ctx, x, W, b, segs):
         ctx.save_for_backward(x, W)
         ctx.segs = segs
-        y = torch.empty(x.shape[0], W.shape[1], dtype=x.dtype)
+        y = x.new_empty(x.shape[0], W.shape[1])
         for c, lo, hi in segs:
             torch.addmm(b[c], x[lo:hi], W[c].t(), out=y[lo:hi])
         return y
@@ -69,7 +69,7 @@ class SegLinear(torch.autograd.Function):
         x, W = ctx.saved_tensors
         g = g.contiguous()
         gx, gW = torch.empty_like(x), torch.zeros_like(W)
-        gb = torch.zeros(W.shape[0], W.shape[1], dtype=W.dtype)
+        gb = W.new_zeros(W.shape[0], W.shape[1])
         for c, lo, hi in ctx.segs:
             gs = g[lo:hi]
             torch.mm(gs, W[c], out=gx[lo:hi])
@@ -81,7 +81,7 @@ class SegLinear(torch.autograd.Function):
 def bmm_linear(x, W, b, pos, n):
     """Padded grouped bmm: x sorted by context, pos = flat position of each row in [C, n]; reads the whole pool."""
     C, O, I = W.shape
-    pad = torch.zeros(C * n, I, dtype=x.dtype).index_copy(0, pos, x).view(C, n, I)
+    pad = x.new_zeros(C * n, I).index_copy(0, pos, x).view(C, n, I)
     y = torch.baddbmm(b[:, None, :], pad, W.transpose(1, 2))
     return y.view(C * n, O).index_select(0, pos)
 
@@ -153,9 +153,9 @@ class FastCAE(nn.Module):
         mx = int(counts.max())
         C = self.cfg.fields[f]
         if self.group == "bmm" and mx * C <= 4 * h.shape[0]:
-            start = torch.zeros(C, dtype=torch.long)
+            start = ctx.new_zeros(C)
             start[cs] = torch.cumsum(counts, 0) - counts
-            pos = sc * mx + torch.arange(sc.numel()) - start[sc]
+            pos = sc * mx + torch.arange(sc.numel(), device=ctx.device) - start[sc]
             lin = lambda x, j: bmm_linear(x, self.pools[f"{f}_w{j}"], self.pools[f"{f}_b{j}"], pos, mx)
         else:
             hi = torch.cumsum(counts, 0).tolist()
@@ -164,7 +164,7 @@ class FastCAE(nn.Module):
         y = torch.relu(lin(x, "1"))
         if len(js) == 2:
             y = lin(y, "2")
-        return torch.zeros(h.shape, dtype=y.dtype).index_copy(0, order, y)
+        return y.new_zeros(h.shape).index_copy(0, order, y)
 
     def to_u(self, H, ctx):
         """hidden [B,(F+1)L] -> U [B, L + F L (+F)]: coefficients of the rows of [W; D; d], scale and mask included."""
@@ -196,7 +196,7 @@ class FastCAE(nn.Module):
             U2 = self.to_u(H2.float(), s)
             rec = F.mse_loss((U2 @ dec.T).float(), xd)
         else:
-            with torch.autocast("cpu", enabled=False):
+            with torch.autocast(H1.device.type, enabled=False):
                 enc_only = self.AT[:, L:]
                 Q = Gram.apply(dec)  # [K1,K1] = [W;D][W;D]^T
                 P = dec.T @ torch.cat([enc_only, c1.T], 1)  # [K1, F L + Hc]
@@ -244,8 +244,8 @@ class LazyAdam:
     def __init__(self, dense, pools, lr, betas, eps, lazy=True):
         self.dense, self.pools, self.lr, self.betas, self.eps, self.lazy = dense, pools, lr, betas, eps, lazy
         self.state = {id(p): (torch.zeros_like(p), torch.zeros_like(p)) for p in dense + [q for _, q in pools]}
-        self.dstep = [torch.zeros(()) for _ in dense]
-        self.pstep = [[torch.zeros(()) for _ in range(q.shape[0])] for _, q in pools]
+        self.dstep = [torch.zeros((), device=p.device) for p in dense]
+        self.pstep = [[torch.zeros((), device=q.device) for _ in range(q.shape[0])] for _, q in pools]
 
     @torch.no_grad()
     def step(self, touched):

@@ -1,9 +1,9 @@
 """Arithmetic limits of a training step on this machine, one JSON line a (size, batch).
 
-    limits.py [--sizes real,full] [--batches 512,2048,8192] [--threads N]
+    limits.py [--sizes real,full] [--batches 512,2048,8192] [--threads N | --device cuda]
 
 Measures the peaks first (float32 and bfloat16 matrix products, memory copy), then counts: products at their peak, the sparse first
-layer and its gradient as gathers from the last-level cache (--gather), Adam as one stream over 28 bytes a parameter.
+layer and its gradient as gathers from the last-level cache (--gather; a GPU: at the rate of a copy), Adam as one stream over 28 bytes a parameter.
 "dense" computes cells x genes products, "factored" pays the gene dimension once a step through symmetric K x K Grams, K = (F+1) L.
 """
 
@@ -14,25 +14,31 @@ from cycle_model import SIZES, Config, clf_shapes, gen_shapes
 NONZEROS = {"small": 200, "real": 1350, "real256": 1350, "full": 1850}  # a cell, of synth.py
 
 
-def best(work, run, repeats=7):
+def best(work, run, device, repeats=7):
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     run()
     times = []
     for _ in range(repeats):
+        wait()
         start = time.perf_counter()
         run()
+        wait()
         times.append(time.perf_counter() - start)
     return work / min(times) / 1e9
 
 
-def measure_peaks():
-    peaks, n = {}, 2048
-    native = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # else it is emulated, slower than float32
-    for name, dtype in (("float32", torch.float32), *((("bfloat16", torch.bfloat16),) if native else ())):
-        x, y, out = torch.randn(n, n).to(dtype), torch.randn(n, n).to(dtype), torch.empty(n, n, dtype=dtype)
-        peaks[name] = best(2 * n**3, lambda: torch.mm(x, y, out=out))
-    source = torch.randn(64 << 20)
+def measure_peaks(device):
+    peaks, n = {}, 8192 if device == "cuda" else 2048
+    native = device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()  # else it is emulated, slower than float32
+    kinds = {"float32": torch.float32} | ({"bfloat16": torch.bfloat16} if native else {}) | ({"tf32": torch.float32} if device == "cuda" else {})
+    for name, dtype in kinds.items():
+        torch.set_float32_matmul_precision("high" if name == "tf32" else "highest")
+        x, y = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
+        out = torch.empty(n, n, dtype=dtype, device=device)
+        peaks[name] = best(2 * n**3, lambda: torch.mm(x, y, out=out), device)
+    source = torch.randn(256 << 20 if device == "cuda" else 64 << 20, device=device)
     target = torch.empty_like(source)
-    peaks["copy"] = best(2 * source.numel() * 4, lambda: target.copy_(source))
+    peaks["copy"] = best(2 * source.numel() * 4, lambda: target.copy_(source), device)
     return peaks
 
 
@@ -59,13 +65,16 @@ def main():
     options.add_argument("--batches", default="512,2048,8192")
     options.add_argument("--threads", type=int, default=2)
     options.add_argument("--gather", type=float, default=100, help="GB/s gathered by a tiled sparse product")
+    options.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
-    peaks = measure_peaks()
+    peaks = measure_peaks(chosen.device)
+    if chosen.device == "cuda":
+        chosen.gather = peaks["copy"]
     for size in chosen.sizes.split(","):
         for batch in map(int, chosen.batches.split(",")):
             line = limits(size, batch, peaks, chosen.gather)
-            print(json.dumps({"benchmark": "step_limits", **line, "peaks": {n: round(p, 1) for n, p in peaks.items()}}), flush=True)
+            print(json.dumps({"benchmark": "step_limits", "device": chosen.device, **line, "peaks": {n: round(p, 1) for n, p in peaks.items()}}), flush=True)
 
 
 if __name__ == "__main__":

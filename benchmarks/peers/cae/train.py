@@ -1,4 +1,5 @@
 """Times training steps of the cycle autoencoder.   train.py DATA --size real --variant naive  |  torchrun --nproc 2 train.py DATA ...
+                                                 train.py - --resident 8 --device cuda ...     made batches that stay on the device
 
 variants   naive : ModuleList pools, dense rows per cell, torch.optim.Adam, DDP(find_unused_parameters)
            opt   : stacked pools, CSR first layer (torch.sparse), fused GEMMs, fused lazy Adam, DDP
@@ -82,6 +83,21 @@ def batches(a, chunks, epoch, rank, world, dense_rows):
             yield from DataLoader(ds, batch_size=None, sampler=BatchSampler(smp, a.batch, drop_last=True))
 
 
+DENSITY = {"small": 0.1, "real": 0.067, "real256": 0.067, "full": 0.031}
+
+
+def resident_batches(a, cfg):
+    """The same few batches again and again, already where they are needed: no loader, no copy."""
+    r, made = np.random.default_rng(0), []
+    for _ in range(a.resident):
+        X = sp.csr_matrix(np.where(r.random((a.batch, cfg.n_genes), dtype="f4") < DENSITY[a.size], 1 + r.random(dtype="f4"), np.float32(0)))
+        weights = [1 / np.arange(1, C + 1) ** 0.7 for C in cfg.fields.values()]
+        s = torch.from_numpy(np.stack([r.choice(len(w), a.batch, p=w / w.sum()) for w in weights], 1))
+        made.append((torch.from_numpy(X.toarray()).to(a.device) if a.variant == "naive" else SparseBatch(X, a.device), s))
+    while True:
+        yield from made
+
+
 def flops(cfg, B, nnz, variant):
     """2 x multiply-adds of one step for B cells, per implementation (FFNs and heads included)."""
     G, L, F, H = cfg.n_genes, cfg.latent, len(cfg.fields), cfg.clf_hidden[0]
@@ -122,21 +138,26 @@ def main():
     p.add_argument("--set", nargs="*", default=[])
     p.add_argument("--json")
     p.add_argument("--log", type=int, default=0)
+    p.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    p.add_argument("--tf32", action="store_true")
+    p.add_argument("--resident", type=int, default=0, help="so many made batches that stay on the device, instead of DATA")
     a = p.parse_args()
     world, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
     torch.set_num_threads(a.threads or max(1, os.cpu_count() // world))
     if world > 1:
         dist.init_process_group("gloo")
+    if a.tf32:
+        torch.set_float32_matmul_precision("high")
     over = {}
     for kv in a.set:
         k, v = kv.split("=")
         t = type(getattr(Config(), k))
         over[k] = t(v) if t is not bool else v == "1"
     cfg = Config(**{**SIZES[a.size], **over})
-    spec = json.load(open(os.path.join(a.data, "spec.json")))
-    chunks = ChunkDataset(a.data, spec["vocab"])
+    spec = {"density": DENSITY[a.size]} if a.resident else json.load(open(os.path.join(a.data, "spec.json")))
+    chunks = None if a.resident else ChunkDataset(a.data, spec["vocab"])
     torch.manual_seed(rank)
-    gen, clf = build(a, cfg)
+    gen, clf = (module.to(a.device) for module in build(a, cfg))
     naive = a.variant == "naive"
     if naive:
         gopt = torch.optim.Adam(gen.parameters(), lr=cfg.lr, betas=cfg.betas, eps=cfg.eps)
@@ -158,13 +179,18 @@ def main():
     def step(X, s, timed, sync=True):
         nonlocal nnz_tot
         t = [time.perf_counter()]
-        tick = lambda: t.append(time.perf_counter())
+
+        def tick():
+            if a.device == "cuda":
+                torch.cuda.synchronize()
+            t.append(time.perf_counter())
+
         if naive:
-            sb, xd = X, X
+            X = sb = xd = X.to(a.device)
         else:
-            sb = SparseBatch(X)
+            sb = X if isinstance(X, SparseBatch) else SparseBatch(X, a.device)
             xd = sb.x.to_dense() if a.variant == "opt" else None
-            nnz_tot += X.nnz
+            nnz_tot += sb.x.values().numel()
         tgt = sample_targets(cfg, s, tgen)
         touched = touched_sets(cfg, s, tgt)
         if world > 1 and not naive:
@@ -178,6 +204,7 @@ def main():
             for f, C in cfg.fields.items():
                 touched[f] = mask[off : off + C].nonzero()[:, 0].tolist()
                 off += C
+        s, tgt = s.to(a.device), tgt.to(a.device)
         tick()  # -> data
         for q in gparams + cparams:
             q.grad = None if (naive or world == 1) else q.grad
@@ -187,7 +214,7 @@ def main():
                     q.grad.zero_()
         for q in cparams:
             q.requires_grad_(False)
-        with torch.autocast("cpu", torch.bfloat16, enabled=a.bf16):
+        with torch.autocast(a.device, torch.bfloat16, enabled=a.bf16):
             ns = contextlib.nullcontext() if (sync or world == 1) else g.no_sync()
             with ns:
                 loss, terms = g(X, s, tgt, clf) if naive else g(sb, xd, s, tgt, clf)
@@ -217,7 +244,7 @@ def main():
     step_times = []
     nosync_bwd = []
     for ep in range(a.epochs):
-        for X, s in batches(a, chunks, ep, rank, world, naive):
+        for X, s in resident_batches(a, cfg) if a.resident else batches(a, chunks, ep, rank, world, naive):
             wait = time.perf_counter() - t0
             extra = a.steps and n >= a.warmup + a.steps  # DDP: two more steps without sync, backward only
             d, terms = step(X, s, True, sync=not extra)
@@ -248,7 +275,8 @@ def main():
     st = np.array(step_times)
     out = dict(
         size=a.size,
-        variant=a.variant + ("+bf16" if a.bf16 else "") + ("+compile" if a.compile else "") + ("/" + a.group if not naive else ""),
+        variant=a.variant + ("+bf16" if a.bf16 else "") + ("+tf32" if a.tf32 else "") + ("+compile" if a.compile else "") + ("/" + a.group if not naive else ""),
+        device=a.device,
         world=world,
         threads=torch.get_num_threads(),
         batch=a.batch,
