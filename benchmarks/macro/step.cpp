@@ -55,7 +55,7 @@ Samples measure(comm::World& world, const Options& o, const ModelSize& size) {
   train::StepOptions stepping;
   stepping.precision = train::precision_of(o.precision);
   stepping.overlap = o.overlap;
-  stepping.shard = o.shard && world.size > 1;
+  stepping.shard = o.shard;
   train::Stepper stepper(*model, world.tensors(), 0, stepping);
   const auto first_pass = loader.plan().steps();
   Samples samples;
@@ -96,6 +96,7 @@ void report(const comm::World& world, const Options& o, const Samples& samples) 
                    {"threads", at::get_num_threads()},
                    {"batch_per_rank", o.batch},
                    {"steps", o.steps},
+                   {"peak_rss_mb", peak_mb()},
                    {"cells_per_second", spread(rates, 1)}};
   auto text = heading();
   text += row("cells/s", line.at("cells_per_second"));

@@ -40,7 +40,7 @@ class Communicator {
   virtual void gather_shares(at::Tensor& flat);
   /// [n, ...] on every rank -> [size * n, ...] on every rank, in order of rank. Any dtype.
   virtual at::Tensor all_gather(const at::Tensor& tensor) = 0;
-  /// The same on `root` alone, elsewhere an undefined tensor. On the host.
+  /// The same on `root` alone, elsewhere an undefined tensor.
   virtual at::Tensor gather(const at::Tensor& tensor, int root);
   /// Contiguous, any dtype; in place.
   virtual void broadcast(at::Tensor& tensor, int root) = 0;

@@ -234,30 +234,31 @@ at::Tensor MpiCommunicator::zeros(std::int64_t count, const at::TensorOptions& o
   return shared.defined() ? shared : Communicator::zeros(count, options);
 }
 
-at::Tensor MpiCommunicator::gather(const at::Tensor& tensor, int root) {
-  const at::Tensor mine = tensor.contiguous();
-  require_host(mine, "gather");
-  const auto bytes = static_cast<std::int64_t>(mine.nbytes());
-  if (rank_ != root) {
-    for (std::int64_t begin = 0; begin < bytes; begin += options_.message_bytes)
-      check_mpi(MPI_Send(bytes_of(mine) + begin, std::min(options_.message_bytes, bytes - begin),
-                         MPI_BYTE, root, 0, comm_),
-                "MPI_Send");
-    return {};
-  }
+at::Tensor MpiCommunicator::room_for_all(const at::Tensor& mine, const char* call) const {
+  require_host(mine, call);
+  if (mine.dim() == 0) throw InternalError(std::string(call) + " of a tensor without dimensions");
   std::vector<std::int64_t> shape = mine.sizes().vec();
   shape[0] *= size_;
-  at::Tensor all = at::empty(shape, mine.options());
+  return at::empty(shape, mine.options());
+}
+
+at::Tensor MpiCommunicator::gather(const at::Tensor& tensor, int root) {
+  const at::Tensor mine = tensor.contiguous();
+  at::Tensor all;
+  if (rank_ == root) all = room_for_all(mine, "gather");
+  const auto bytes = static_cast<std::int64_t>(mine.nbytes());
   for (int r = 0; r < size_; ++r) {
-    std::byte* part = bytes_of(all) + r * bytes;
-    if (r == root) {
-      std::memcpy(part, bytes_of(mine), bytes);
-      continue;
+    if (r == rank_ && r == root) std::memcpy(bytes_of(all) + r * bytes, bytes_of(mine), bytes);
+    if ((r == rank_) == (rank_ == root)) continue;  // neither sends nor receives
+    for (std::int64_t begin = 0; begin < bytes; begin += options_.message_bytes) {
+      const auto n = std::min(options_.message_bytes, bytes - begin);
+      if (r == rank_)
+        check_mpi(MPI_Send(bytes_of(mine) + begin, n, MPI_BYTE, root, 0, comm_), "MPI_Send");
+      else
+        check_mpi(MPI_Recv(bytes_of(all) + r * bytes + begin, n, MPI_BYTE, r, 0, comm_,
+                           MPI_STATUS_IGNORE),
+                  "MPI_Recv");
     }
-    for (std::int64_t begin = 0; begin < bytes; begin += options_.message_bytes)
-      check_mpi(MPI_Recv(part + begin, std::min(options_.message_bytes, bytes - begin), MPI_BYTE, r,
-                         0, comm_, MPI_STATUS_IGNORE),
-                "MPI_Recv");
   }
   return all;
 }
@@ -278,11 +279,7 @@ void MpiCommunicator::gather_bytes(const std::byte* mine, std::int64_t count, st
 
 at::Tensor MpiCommunicator::all_gather(const at::Tensor& tensor) {
   const at::Tensor mine = tensor.contiguous();
-  require_host(mine, "all_gather");
-  if (mine.dim() == 0) throw InternalError("all_gather of a tensor without dimensions");
-  std::vector<std::int64_t> shape = mine.sizes().vec();
-  shape[0] *= size_;
-  at::Tensor all = at::empty(shape, mine.options());
+  at::Tensor all = room_for_all(mine, "all_gather");
   if (mine.nbytes() > 0) gather_bytes(bytes_of(mine), mine.nbytes(), bytes_of(all));
   return all;
 }

@@ -63,6 +63,8 @@ class MpiCommunicator : public Communicator {
   void scatter_in_memory(T* own, std::int64_t share);
   template <class T>
   void gather_in_memory(T* own, std::int64_t share);
+  /// [n, ...] -> uninitialised [size * n, ...], on the host.
+  at::Tensor room_for_all(const at::Tensor& mine, const char* call) const;
   void broadcast_bytes(std::byte* bytes, std::int64_t count, int root);
   void gather_bytes(const std::byte* mine, std::int64_t count, std::byte* all);
   template <class T>

@@ -45,9 +45,6 @@ class NcclCommunicator : public Communicator {
   void reduce_scatter(at::Tensor& flat) override;
   void gather_shares(at::Tensor& flat) override;
   at::Tensor all_gather(const at::Tensor& tensor) override;
-  at::Tensor gather(const at::Tensor& tensor, int root) override {
-    return host_.gather(tensor, root);
-  }
   void broadcast(at::Tensor& tensor, int root) override;
   void barrier() override;
   std::string broadcast_text(const std::string& text, int root) override {
@@ -156,6 +153,7 @@ void NcclCommunicator::all_reduce(at::Tensor& tensor, Op op) {
 
 void NcclCommunicator::reduce_scatter(at::Tensor& flat) {
   require_own(flat, "reduce_scatter");
+  if (flat.numel() == 0) return;
   const auto share = flat.numel() / size();
   const ncclDataType_t type = nccl_type(flat);
   auto own = flat.narrow(0, rank() * share, share);
@@ -166,6 +164,7 @@ void NcclCommunicator::reduce_scatter(at::Tensor& flat) {
 
 void NcclCommunicator::gather_shares(at::Tensor& flat) {
   require_own(flat, "gather_shares");
+  if (flat.numel() == 0) return;
   const auto own = flat.narrow(0, rank() * (flat.numel() / size()), flat.numel() / size());
   in_order("ncclAllGather", [&](cudaStream_t stream) {
     return ncclAllGather(own.const_data_ptr(), flat.data_ptr(), own.nbytes(), ncclUint8, comm_,

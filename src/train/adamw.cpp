@@ -176,18 +176,19 @@ void AdamW::gather_moments(comm::Communicator& host, int root) {
   if (host.rank() == root) whole_moment1_ = moment1, whole_moment2_ = moment2;
 }
 
-void AdamW::make_whole_moments() {
+void AdamW::make_moments() {
   if (shard_.count == 1) return;
   whole_moment1_ = at::empty(value_.sizes(), moment1_.options().device(at::kCPU));
   whole_moment2_ = at::empty_like(whole_moment1_);
 }
 
-void AdamW::drop_whole_moments(bool loaded) {
-  if (loaded && shard_.count > 1) {
-    moment1_.copy_(whole_moment1_.narrow(0, share_.begin, share_.count));
-    moment2_.copy_(whole_moment2_.narrow(0, share_.begin, share_.count));
-  }
-  whole_moment1_ = whole_moment2_ = at::Tensor();
+void AdamW::keep_moments() {
+  if (shard_.count == 1) return;
+  moment1_.copy_(whole_moment1_.narrow(0, share_.begin, share_.count));
+  moment2_.copy_(whole_moment2_.narrow(0, share_.begin, share_.count));
+  drop_moments();
 }
+
+void AdamW::drop_moments() { whole_moment1_ = whole_moment2_ = at::Tensor(); }
 
 }  // namespace cellmill::train

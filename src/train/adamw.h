@@ -48,14 +48,16 @@ class AdamW {
   /// `touched[k]` uint8 [contexts], on the host.
   void step(double schedule, const std::vector<at::Tensor>& touched);
   /// "moment1/<parameter>", "moment2/<parameter>", "steps/<parameter>": shares storage; load by
-  /// copying into it. Sharded, the moments are whole ones on the host that the next two make.
+  /// copying into it. Sharded, its moments are whole ones on the host, which are there from one of
+  /// the next two to one of the last two; unsharded, these do nothing.
   std::vector<std::pair<std::string, at::Tensor>> state() const;
-  /// Whole moments on rank `root` of `host`; collective. Nothing to do if not sharded.
+  /// Every rank's, on rank `root` of `host`; collective.
   void gather_moments(comm::Communicator& host, int root);
-  /// Whole moments to be loaded into.
-  void make_whole_moments();
-  /// Done with the whole moments; `loaded`: keeps this rank's share of them.
-  void drop_whole_moments(bool loaded);
+  /// To be loaded into.
+  void make_moments();
+  /// This rank's share of what was loaded is its own now.
+  void keep_moments();
+  void drop_moments();
 
  private:
   struct Slot {

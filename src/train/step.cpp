@@ -52,8 +52,8 @@ Stepper::Stepper(models::Model& model, comm::Communicator& world, std::uint64_t 
   const auto memory = [&](std::int64_t count, const at::TensorOptions& options) {
     return world.zeros(count, options);
   };
-  at::globalContext().setFloat32MatmulPrecision(
-      options.precision == Precision::kTf32 ? "high" : "highest");
+  at::globalContext().setFloat32MatmulPrecision(options.precision == Precision::kTf32 ? "high"
+                                                                                      : "highest");
   data::Shard shard;
   if (options.shard) shard = {world.rank(), world.size()};
   for (const auto& group : model.groups()) optimisers_.emplace_back(group, memory, shard);
@@ -150,14 +150,6 @@ void Stepper::update(double schedule, StepResult& result) {
     if (options_.shard) world_.gather_shares(optimiser.value());
   }
   model_.after_step();
-}
-
-void Stepper::gather_moments(comm::Communicator& host, int root) {
-  for (auto& optimiser : optimisers_) optimiser.gather_moments(host, root);
-}
-
-void Stepper::drop_moments() {
-  for (auto& optimiser : optimisers_) optimiser.drop_whole_moments(/*loaded=*/false);
 }
 
 }  // namespace cellmill::train

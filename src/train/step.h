@@ -26,7 +26,9 @@ struct StepOptions {
   bool overlap = false;  ///< gradients are summed while backward runs
   /// Then at a time: a backward has many, and each is long against its start.
   std::int64_t bucket_bytes = 25 << 20;
-  bool shard = false;  ///< each rank has the moments of, and steps, its share of the parameters
+  /// A rank has the moments of its share of the parameters and steps these alone. Without overlap
+  /// it gets the sum of their gradients alone, too.
+  bool shard = false;
 };
 
 /// Seconds that a step spent where; sums up.
@@ -61,9 +63,6 @@ class Stepper {
 
   models::StepContext context();
   std::vector<AdamW>& optimisers() { return optimisers_; }
-  /// Sharded moments as whole ones on rank `root` of `host`, until `drop_moments`; collective.
-  void gather_moments(comm::Communicator& host, int root);
-  void drop_moments();
   const StepTimes& times() const { return times_; }
 
  private:

@@ -61,7 +61,7 @@ TrainingState from_checkpoint(const checkpoint::State& saved, const std::string&
   data::check_vocabulary(known, vocabulary, from);
 
   const at::NoGradGuard no_gradients;
-  for (auto& optimiser : optimisers) optimiser.make_whole_moments();
+  for (auto& optimiser : optimisers) optimiser.make_moments();
   for (auto& [name, tensor] : tensors_of(model, optimisers)) {
     const auto found = saved.tensors.find(name);
     if (found == saved.tensors.end()) {
@@ -77,7 +77,7 @@ TrainingState from_checkpoint(const checkpoint::State& saved, const std::string&
     }
     tensor.copy_(found->second);
   }
-  for (auto& optimiser : optimisers) optimiser.drop_whole_moments(/*loaded=*/true);
+  for (auto& optimiser : optimisers) optimiser.keep_moments();
   TrainingState state;
   state.steps = saved.numbers.at("step");
   state.position = {saved.numbers.at("epoch"), saved.numbers.at("epoch_step")};

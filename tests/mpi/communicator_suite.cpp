@@ -142,7 +142,7 @@ CATCH_TEST_CASE("reduce_scatter and gather_shares are all_reduce in two halves, 
           const auto make = [&] {
             return own_memory ? s.world->zeros(n, mine.options()).copy_(mine) : mine.clone();
           };
-          at::Tensor whole = make(), flat = make();
+          at::Tensor whole = make(), flat = make(), plain = make();
           s.world->all_reduce(whole, Op::kSum);
           s.world->reduce_scatter(flat);
           const auto got = flat.narrow(0, begin, share), expected = whole.narrow(0, begin, share);
@@ -153,19 +153,21 @@ CATCH_TEST_CASE("reduce_scatter and gather_shares are all_reduce in two halves, 
           const auto all = s.world->all_gather(got.contiguous());
           s.world->gather_shares(flat);
           CATCH_CHECK(at::equal(flat, all));
+          s.world->Communicator::reduce_scatter(plain);
+          s.world->Communicator::gather_shares(plain);
+          CATCH_CHECK(at::equal(plain, whole));
         }
 }
 
 CATCH_TEST_CASE("gather stacks by rank, on the root alone") {
-  comm::Communicator& w = *test_world().host_world;
-  for (int root = 0; root < w.size(); ++root) {
-    const auto all = w.gather(at::full({5000, 2}, w.rank()), root);
-    CATCH_CHECK(all.defined() == (w.rank() == root));
-    if (all.defined())
-      CATCH_CHECK(at::equal(
-          all, at::arange(w.size()).repeat_interleave(5000).unsqueeze(1).expand({-1, 2}).to(
-                   all.dtype())));
-  }
+  for (const Subject& s : subjects())
+    for (int root = 0; root < s.world->size(); ++root) {
+      const auto mine = at::full({5000, 2}, s.world->rank()).to(s.device);
+      const auto all = s.world->gather(mine, root), expected = s.world->all_gather(mine);
+      CATCH_CAPTURE(s.name, root);
+      CATCH_CHECK(all.defined() == (s.world->rank() == root));
+      if (all.defined()) CATCH_CHECK(at::equal(all, expected));
+    }
 }
 
 CATCH_TEST_CASE("the maximum keeps a NaN of any rank") {

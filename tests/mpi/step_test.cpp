@@ -4,8 +4,11 @@
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 
 #include <catch2/catch.hpp>
+#include <memory>
 
 #include "comm/solo_communicator.h"
 #include "data/device_feed.h"
@@ -97,7 +100,8 @@ struct Side {
 
   std::vector<std::pair<std::string, at::Tensor>> everything() {
     auto& host = *test_world().host_world;
-    for (int root = 0; root < host.size(); ++root) stepper.gather_moments(host, root);
+    for (auto& optimiser : stepper.optimisers())
+      for (int root = 0; root < host.size(); ++root) optimiser.gather_moments(host, root);
     auto all = model.buffers();
     for (const auto& group : model.groups()) {
       for (const auto& p : group.parameters) all.emplace_back(p.name, p.value.detach());
@@ -190,6 +194,15 @@ std::int64_t first_empty(std::int64_t rank, std::int64_t size) {
   return size == 1 ? kCells * rank : rank < 2 ? 0 : kCells * (rank - 1) / (size - 1);
 }
 
+/// Bytes that LibTorch's allocators have given out and not got back.
+struct Allocated : c10::MemoryReportingInfoBase {
+  std::int64_t bytes = 0;
+  void reportMemoryUsage(void*, std::int64_t size, std::size_t, std::size_t, c10::Device) override {
+    bytes += size;
+  }
+  bool memoryProfilingEnabled() const override { return true; }
+};
+
 /// Two ways to step in this world, from the same values: the same bits?
 void check_same_bits(const CycleAutoencoderOptions& options, train::StepOptions plain,
                      train::StepOptions fast) {
@@ -275,10 +288,33 @@ CATCH_TEST_CASE("sharded moments step to the bits of whole ones", "[step]") {
   check_same_bits(small(), {}, {.overlap = true, .bucket_bytes = 1000, .shard = true});
 }
 
-CATCH_TEST_CASE("N ranks clip sharded gradients as one does", "[step]") {
+CATCH_TEST_CASE("N ranks step as one does with sharded moments, and clip so", "[step]") {
   auto options = small();
+  check_all(options, {.shard = true});
   options.optimiser.clip_norm = 0.05;
   check_all(options, {.shard = true});
+}
+
+CATCH_TEST_CASE("a rank holds its share of the moments and no more", "[step]") {
+  auto options = small();
+  options.latent = 64;
+  const auto held = [&](bool shard) {
+    const auto allocated = std::make_shared<Allocated>();
+    const c10::DebugInfoGuard counting(c10::DebugInfoKind::PROFILER_STATE, allocated);
+    Side side(options, test_world().tensors(), at::kFloat, {.shard = shard});
+    side.stepper.step(share(whole_batch(0), even), 1, {});
+    side.everything();
+    for (auto& optimiser : side.stepper.optimisers()) optimiser.drop_moments();
+    return static_cast<double>(allocated->bytes);
+  };
+  held(false);  // what LibTorch keeps from its first step
+  double moments = 0;
+  for (const auto& group : CycleAutoencoder(options, vocabulary(), kSeed, at::kFloat).groups())
+    for (const auto& p : group.parameters) moments += 8.0 * static_cast<double>(p.value.numel());
+  const double whole = held(false), saved = whole - held(true);
+  CATCH_CAPTURE(moments, whole, saved);
+  CATCH_CHECK(whole > moments);
+  CATCH_CHECK(moments - saved == Approx(moments / test_world().size).epsilon(0.01));
 }
 
 CATCH_TEST_CASE("a checkpoint is the same sharded or not, and resumed either way", "[step]") {
