@@ -21,7 +21,7 @@ AdamW::AdamW(const models::Group& group, const Memory& memory, data::Shard shard
   share_ = {size / shard.count * shard.index, size / shard.count};
   const auto options = group.parameters.front().value.options().requires_grad(false);
   const auto flat = [&] { return memory ? memory(size, options) : at::zeros({size}, options); };
-  value_ = flat();
+  value_ = shard.count > 1 ? flat() : at::empty({size}, options);
   gradient_ = flat();
   moment1_ = at::zeros({share_.count}, options);
   moment2_ = at::zeros({share_.count}, options);

@@ -32,7 +32,7 @@ class AdamW {
   /// Flat memory of so many zeros.
   using Memory = std::function<at::Tensor(std::int64_t count, const at::TensorOptions&)>;
   /// Moves the group's parameters into the flat tensor (their values stay) and gives them
-  /// gradients; both lie in `memory`.
+  /// gradients; what ranks exchange lies in `memory`.
   explicit AdamW(const models::Group& group, const Memory& memory = {}, data::Shard shard = {});
   const std::string& name() const { return group_.name; }
   /// Flat, of a length that the number of shares divides.
