@@ -134,7 +134,7 @@ CATCH_TEST_CASE("memory of the world's own is zero, and reduces as any other") {
 CATCH_TEST_CASE("reduce_scatter and gather_shares are all_reduce in two halves, to the bit") {
   for (const Subject& s : subjects())
     for (const at::ScalarType type : kTypes)
-      for (const std::int64_t share : {0, 1, 5000, 70000})
+      for (const std::int64_t share : {0, 1, 9000})
         for (const bool own_memory : {false, true}) {
           CATCH_CAPTURE(s.name, toString(type), share, own_memory);
           const auto n = share * s.world->size(), begin = share * s.world->rank();
