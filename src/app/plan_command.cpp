@@ -61,6 +61,7 @@ train::Work work_of(const train::RunOptions& o, const data::ChunkSource& source,
       bytes > 0 ? bytes / static_cast<double>(rows) : kPackedEntry * work.nonzeros;
   work.loader_threads = o.data.loader.threads;
   work.precision = o.train.precision;
+  work.shard = o.optimizer.shard;
   work.forms = [&o, &source](const models::StepShape& shape) {
     return models::step_forms(o.model, source.vocabulary(), shape);
   };

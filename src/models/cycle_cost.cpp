@@ -58,16 +58,16 @@ StepCost shared_cost(const Sizes& s, const StepShape& shape) {
   const double applied = 2 * s.network_passes * s.network_layers * s.fields * s.latent * s.latent;
   c.flop = 2 * shape.cells * (3 * applied + 5 * s.later_layers);
   // Networks without a cell of the global batch are left alone. AdamW reads four values and writes
-  // three; the gradient is cleared, and read once more for its norm.
+  // three; the gradient is read once more for its norm; and cleared, all of it.
   const double used = std::min(s.networks, 2 * s.fields * shape.cells * shape.ranks);
   const double stepped = s.parameters - (s.networks - used) * s.network_parameters;
-  c.moved = 9 * kFloat * stepped;
+  c.moved = (1 + 8 / shape.shares) * kFloat * stepped;
   // Each gradient is written beside the one that it is added to; those of networks come from both
   // passes, whole, and their weights are read there and back.
   const double networks = s.networks * s.network_parameters;
   c.moved += kFloat * (4 * s.parameters + 4 * networks + 6 * used * s.network_parameters);
   c.summed = shape.ranks > 1 ? kFloat * s.parameters : 0;
-  c.resident = 4 * kFloat * s.parameters;
+  c.resident = (2 + 2 / shape.shares) * kFloat * s.parameters;
   c.parameters = s.parameters;
   return c;
 }

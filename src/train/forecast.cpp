@@ -36,7 +36,8 @@ std::string StepForecast::bound() const {
 }
 
 std::vector<StepForecast> forecast_step(const Work& work, const Machine& machine, double ranks) {
-  const auto all = work.forms({work.cells, work.nonzeros, ranks, machine.device == "cpu"});
+  const auto all = work.forms(
+      {work.cells, work.nonzeros, ranks, machine.device == "cpu", work.shard ? ranks : 1});
   std::vector<StepForecast> result;
   for (const auto& form : all.forms) {
     StepForecast f;
@@ -101,9 +102,13 @@ std::vector<RanksForecast> forecast_ranks(const Work& work, const Machine& machi
     r.ranks = n;
     r.global_batch = n * work.cells;
     r.compute = form.seconds();
-    r.all_reduce = all_reduce_seconds(machine, form.cost.summed, n);
+    r.memory = form.memory();
+    const double ring = all_reduce_seconds(machine, form.cost.summed, n);
+    const double gather = work.shard ? ring / 2 : 0;
+    const double sums = work.shard && machine.overlap == 0 ? ring / 2 : ring;
+    r.all_reduce = sums + gather;
     // Backward, two thirds of the step, can hide no more than its own time.
-    r.waited = std::max((1 - machine.overlap) * r.all_reduce, r.all_reduce - r.compute * 2 / 3);
+    r.waited = std::max((1 - machine.overlap) * sums, sums - r.compute * 2 / 3) + gather;
     const double own = work.cells / loader_rate(work, machine),
                  shared = r.global_batch / disk_rate(work, machine);
     r.reading = std::max(own, shared);

@@ -28,6 +28,10 @@ void describe(config::Schema& s, LoopOptions& o) {
 }
 
 void describe(config::Schema& s, OptimizerOptions& o) {
+  s.field("shard", o.shard,
+          "each rank keeps the moments of, and steps, its share of the parameters; a run may be "
+          "resumed "
+          "with another setting or number of ranks");
   s.field("overlap", o.overlap,
           "gradients are summed over ranks while backward runs; auto: on CUDA, where it costs "
           "no processor",

@@ -30,6 +30,7 @@ struct LoopOptions {
 };
 
 struct OptimizerOptions {
+  bool shard = false;            ///< a rank keeps the moments of its share of the parameters alone
   std::string overlap = "auto";  ///< auto (on CUDA) | on | off
 };
 

@@ -97,6 +97,7 @@ Trainer::Trainer(comm::World& world, const RunOptions& options, const std::strin
   stepping.precision = precision_of(o_.train.precision);
   const auto& overlap = o_.optimizer.overlap;
   stepping.overlap = overlap == "on" || (overlap == "auto" && device.is_cuda());
+  stepping.shard = o_.optimizer.shard;
   stepper_.emplace(*model_, world.tensors(), o_.train.seed, stepping);
   const auto epoch_steps = training_->plan().steps();
   total_steps_ = o_.train.epochs * epoch_steps;
@@ -186,8 +187,10 @@ Exit Trainer::run() {
                            {"ranks", static_cast<double>(world_.size)}},
                           {"validation/" + o_.evaluation.score});
     }
+    for (auto& optimiser : stepper_->optimisers()) optimiser.make_moments();  // their shapes
     checkpoints_->prepare(
         to_checkpoint(state_, *model_, stepper_->optimisers(), source_->vocabulary(), config_));
+    for (auto& optimiser : stepper_->optimisers()) optimiser.drop_moments();
     progress_.emplace(ProgressOptions{"training", total_steps_, "steps", state_.steps});
   }
   since_record_.lap();
@@ -325,6 +328,7 @@ bool Trainer::evaluate_now() {
 void Trainer::save() {
   comm::set_phase("saving at step " + std::to_string(state_.steps));
   Stopwatch watch;
+  for (auto& optimiser : stepper_->optimisers()) optimiser.gather_moments(*world_.host_world, 0);
   comm::agree(*world_.host_world, [&] {
     if (world_.rank != 0) return;
     recorder_->flush();
@@ -343,6 +347,7 @@ void Trainer::save() {
           checkpoint::prune(folder, keep_last, keep);
         });
   });
+  for (auto& optimiser : stepper_->optimisers()) optimiser.drop_moments();
   goodput_.add(Goodput::Part::kCheckpoint, watch.seconds());
   save_asked_ = false;
   since_save_.lap();

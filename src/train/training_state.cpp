@@ -51,7 +51,7 @@ checkpoint::State to_checkpoint(const TrainingState& state, models::Model& model
 }
 
 TrainingState from_checkpoint(const checkpoint::State& saved, const std::string& from,
-                              models::Model& model, const std::vector<AdamW>& optimisers,
+                              models::Model& model, std::vector<AdamW>& optimisers,
                               const data::Vocabulary& vocabulary) {
   data::Vocabulary known;
   known.genes = saved.lists.at("genes");
@@ -61,6 +61,7 @@ TrainingState from_checkpoint(const checkpoint::State& saved, const std::string&
   data::check_vocabulary(known, vocabulary, from);
 
   const at::NoGradGuard no_gradients;
+  for (auto& optimiser : optimisers) optimiser.make_moments();
   for (auto& [name, tensor] : tensors_of(model, optimisers)) {
     const auto found = saved.tensors.find(name);
     if (found == saved.tensors.end()) {
@@ -76,6 +77,7 @@ TrainingState from_checkpoint(const checkpoint::State& saved, const std::string&
     }
     tensor.copy_(found->second);
   }
+  for (auto& optimiser : optimisers) optimiser.keep_moments();
   TrainingState state;
   state.steps = saved.numbers.at("step");
   state.position = {saved.numbers.at("epoch"), saved.numbers.at("epoch_step")};

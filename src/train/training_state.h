@@ -34,7 +34,7 @@ checkpoint::State to_checkpoint(const TrainingState& state, models::Model& model
 /// Copies into the model and optimisers. Throws DataError (file: `from`) if fields, categories or
 /// genes differ from `vocabulary`, or a tensor is missing or of another shape.
 TrainingState from_checkpoint(const checkpoint::State& saved, const std::string& from,
-                              models::Model& model, const std::vector<AdamW>& optimisers,
+                              models::Model& model, std::vector<AdamW>& optimisers,
                               const data::Vocabulary& vocabulary);
 
 }  // namespace cellmill::train

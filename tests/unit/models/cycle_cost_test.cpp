@@ -48,6 +48,8 @@ CATCH_TEST_CASE("the cost counts the parameters that the model has", "[cycle_cos
             CATCH_CHECK(form.cost.parameters == parameters_of(options, v));
             CATCH_CHECK(form.cost.resident == 16 * form.cost.parameters);
             CATCH_CHECK(form.cost.summed == 0);
+            const auto cut = models::cycle_step_forms(options, v, {8, 3, 1, true, 4}).forms.front();
+            CATCH_CHECK(cut.cost.resident == 10 * form.cost.parameters);
           }
         }
       }
