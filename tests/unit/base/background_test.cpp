@@ -39,6 +39,18 @@ CATCH_TEST_CASE("the caller does not wait for background work, unless too much o
   CATCH_CHECK(third);
 }
 
+CATCH_TEST_CASE("a resting piece of work is over when somebody waits for it") {
+  Background background;
+  bool passed = false, cut_short = false;
+  background.run([&] {
+    passed = background.rest(0.001);
+    cut_short = !background.rest(1000);
+  });
+  background.wait();
+  CATCH_CHECK(passed);
+  CATCH_CHECK(cut_short);
+}
+
 CATCH_TEST_CASE("an error of background work reaches the caller once, and drops what waited") {
   bool after = false;
   Background background;
