@@ -39,6 +39,7 @@ void Writer::prepare(const State& state) {
 
 void Writer::save(std::int64_t step, State state, std::function<void()> published) {
   const Stopwatch caller;
+  finishing_ = false;
   thread_.wait();
   check_storable(state);
   for (auto& [name, tensor] : state.tensors) {
@@ -65,7 +66,6 @@ void Writer::save_now(std::int64_t step, const State& state,
 void Writer::finish() {
   finishing_ = true;
   thread_.wait();
-  finishing_ = false;
 }
 
 void Writer::attempt(const Piece& piece) {

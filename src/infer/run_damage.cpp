@@ -1,5 +1,7 @@
 #include "infer/run_damage.h"
 
+#include <algorithm>
+
 #include "base/format.h"
 #include "io/events.h"
 #include "io/files.h"
@@ -52,11 +54,11 @@ void look_at(const fs::path& file, Seal (*seal_of)(std::string_view),
              std::vector<std::string>& damage) {
   if (!fs::exists(file)) return;
   std::string text = io::read_text(file);
-  const std::size_t bytes = text.size();
+  const std::size_t last = std::max<std::size_t>(text.size(), 1) - 1;
   if (seal_of == io::seal_of_json && text.ends_with('\n')) text.pop_back();
   const Seal seal = seal_of(text);
   if (seal != Seal::kHolds)
-    damage.push_back(fmt::format("{}: bytes 0 to {}: {}", file.string(), bytes - 1,
+    damage.push_back(fmt::format("{}: bytes 0 to {}: {}", file.string(), last,
                                  seal == Seal::kBroken ? kChanged : kUnsealed));
 }
 

@@ -30,7 +30,7 @@ CATCH_TEST_CASE("the best step is what best.json marks") {
   CATCH_CHECK(best_step(scratch.folder) == 30);
   io::write_text_atomically(scratch / "best.json", "not json");
   CATCH_CHECK_THROWS_WITH(best_step(scratch.folder),
-                          scratch / "best.json: bytes 0 to 8: is damaged");
+                          scratch / "best.json: bytes 0 to 7: is damaged");
   std::string text = io::sealed_json("{\"step\": 30, \"loss\": 0.5}");
   io::write_text_atomically(scratch / "best.json", text);
   CATCH_CHECK(best_step(scratch.folder) == 30);
