@@ -383,9 +383,10 @@ void Trainer::save(Saving saving) {
 void Trainer::say_room() const {
   if (world_.rank != 0) return;
   const auto folder = checkpoints_of(folder_->path());
-  std::uintmax_t bytes = 0;
-  for (const auto& file : fs::recursive_directory_iterator(folder))
-    if (file.is_regular_file()) bytes += file.file_size();
+  std::error_code ignored;
+  const auto bytes =
+      fs::file_size(checkpoint::place_of(folder, state_.steps) / "state.h5", ignored);
+  if (ignored) return;
   const auto free = io::free_bytes(folder);
   const auto needed = bytes * static_cast<std::uintmax_t>(o_.checkpoint.keep_last + 2);
   if (free < needed)

@@ -61,8 +61,9 @@ class Matrix:
                 tried[case.fault] += case.tries
                 try:
                     (untellable if future.result() is False else held)[case.fault] += case.tries
-                except NotHeld as why:
-                    print(f"NOT HELD {case.name}: {why}\n", flush=True)
+                except Exception as why:  # an outcome that cannot even be read is not held either
+                    kind = "" if isinstance(why, NotHeld) else f"{type(why).__name__}: "
+                    print(f"NOT HELD {case.name}: {kind}{why}\n", flush=True)
         return [(fault, tried[fault], held[fault], untellable[fault]) for fault in dict.fromkeys(c.fault for c in cases)]
 
 

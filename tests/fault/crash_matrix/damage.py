@@ -120,7 +120,7 @@ def add(matrix):
         matrix.skipped["damaged label codes"] = f"tools/preprocess_metadata: {done.stderr.strip().splitlines()[-1]}"
         return
     fields = json.loads((data / "cells/preproc/metadata_vocab.json").read_text())
-    command = ["pack", "--input", "cells", "--output", "again.cmpack", "--set", f"data.fields=[{next(iter(fields))}]"]
+    command = ["pack", "--input", "cells", "--output", "again.cmpack", "--set", f"data.fields=[{next(name for name, codes in fields.items() if codes)}]"]
     for name in ("labels.h5", "labels.digests.json", "metadata_vocab.json"):
         add_input(matrix, data, f"cells/preproc/{name}", command)
 
