@@ -162,7 +162,7 @@ std::string json_of(const Inspection& i) {
                                {"valid", verdict.problem.empty()},
                                {"problem", verdict.problem}});
   json["damage"] = i.damage;
-  return json.dump(2);
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);  // a problem may quote damage
 }
 
 }  // namespace cellmill::infer
