@@ -52,6 +52,8 @@ void describe(config::Schema& s, CheckpointOptions& o) {
           not_negative());
   s.field("keep_last", o.keep_last, "newest checkpoints that are kept, besides the best",
           at_least(1));
+  s.field("keep_every_steps", o.keep_every_steps,
+          "checkpoints at multiples of so many steps are kept for good; 0: none", at_least(0));
 }
 
 void describe(config::Schema& s, OutputOptions& o) {

@@ -38,7 +38,8 @@ checkpoint::State to_checkpoint(const TrainingState& state, models::Model& model
                    {"epoch_step", state.position.step},
                    {"best_step", state.best_step},
                    {"evaluations_without_gain", state.evaluations_without_gain},
-                   {"settled", state.settled}};
+                   {"settled", state.settled},
+                   {"points", state.points}};
   saved.reals["best"] = state.best;
   state.interval.save("interval", saved.reals);
   state.epoch.save("epoch", saved.reals);
@@ -84,6 +85,7 @@ TrainingState from_checkpoint(const checkpoint::State& saved, const std::string&
   state.best_step = saved.numbers.at("best_step");
   state.evaluations_without_gain = saved.numbers.at("evaluations_without_gain");
   state.settled = saved.numbers.at("settled");
+  if (saved.numbers.contains("points")) state.points = saved.numbers.at("points");
   state.best = saved.reals.at("best");
   state.interval.load("interval", saved.reals);
   state.epoch.load("epoch", saved.reals);

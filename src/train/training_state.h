@@ -22,6 +22,7 @@ struct TrainingState {
   std::int64_t best_step = -1;  ///< -1: none yet
   std::int64_t evaluations_without_gain = 0;
   std::int64_t settled = 0;  ///< the last step whose points and evaluation are written
+  std::int64_t points = 0;   ///< lines of metrics.jsonl up to it
 };
 
 /// Keys: tensors "model/<parameter>", "model_buffer/<name>",
