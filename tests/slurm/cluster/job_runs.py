@@ -80,7 +80,7 @@ class Workshop:
     def processes(self):
         """Of the program, on all nodes."""
         lists = [self.slurm.hosts.hosts[i].run("ps", "-e", "-o", "stat=,comm=").stdout for i in range(1, len(self.slurm.hosts.hosts))]
-        return [line for text in lists for line in text.splitlines() if "cellmill" in line and not line.startswith("Z")]
+        return [line for text in lists for line in text.splitlines() if "cellmill-cpu" in line and not line.startswith("Z")]
 
     def require_rest(self, job, restarts):
         """The job has ended, stays so, and left nothing that runs."""

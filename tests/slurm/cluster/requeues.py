@@ -23,9 +23,9 @@ def chain(shop):
 
 
 def early(shop):
-    """USR1 again and again from the job's first moment on, when no rank listens yet: none is killed, all save and say 75."""
+    """USR1 again and again while the program loads and no rank listens yet: none is killed, all save and say 75."""
     job = shop.train("early", epochs=100000)
-    shop.slurm.wait_state(job, "RUNNING")
+    shop.slurm.wait("four programs", lambda: len(shop.processes()) == 4, 30)
     until = time.monotonic() + 60
     while "ended with" not in shop.log(job) and time.monotonic() < until:
         shop.slurm.ask("scancel", "--signal=USR1", job)
