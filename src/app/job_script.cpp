@@ -44,6 +44,7 @@ Fills fills_of(const JobSettings& s) {
 }  // namespace
 
 std::string job_script(const JobSettings& settings) {
+  require_plain("output.folder", settings.folder);
   auto fills = fills_of(settings);
   for (const auto& [key, value] : fills) require_plain(key, value);
   for (const auto& option : settings.more) require_plain("--sbatch", option);

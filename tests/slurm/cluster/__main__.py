@@ -8,6 +8,7 @@ import argparse
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -67,7 +68,7 @@ def held(test, shop):
     start = time.monotonic()
     try:
         test(shop)
-    except AssertionError as why:
+    except (AssertionError, RuntimeError, subprocess.SubprocessError) as why:
         print(f"FAILED {test.__name__} ({time.monotonic() - start:.0f} s): {test.__doc__.strip()}\n{why}", flush=True)
         shop.slurm.ask("scancel", "--user=root")
         return False

@@ -41,7 +41,7 @@ def submitted(shop):
     require((found["NumNodes"], found["NumTasks"], found["Comment"]) == ("2", "4", "ours"), "not as asked for", str(found))
     log = (place / "runs" / f"a-{job}.log").read_text()
     require("over 4 ranks" in log and "58 steps in all" in log, "not the run", log)
-    require((place / "runs" / "a.sbatch").read_text() == script, "another script than --dry-run showed")
+    require((place / "runs" / "a.sbatch").read_text().strip() == script.strip(), "another script than --dry-run showed")
     refused = submit("train.seed=9")
     require(refused.returncode == 78, "edited", refused.stderr)
     (place / "mine.yaml").write_text(RUN_FILE.replace("EPOCHS", "2"))

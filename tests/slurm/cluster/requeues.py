@@ -26,10 +26,10 @@ def early(shop):
     """USR1 again and again while the program loads and no rank listens yet: none is killed, all save and say 75."""
     job = shop.train("early", epochs=100000)
     shop.slurm.wait("four programs", lambda: len(shop.processes()) == 4, 30)
+    shop.slurm.must("scancel", "--batch", "--signal=USR1", job)
     until = time.monotonic() + 60
     while "ended with" not in shop.log(job) and time.monotonic() < until:
-        shop.slurm.ask("scancel", "--signal=USR1", job)
-        shop.slurm.ask("scancel", "--batch", "--signal=USR1", job)
+        shop.slurm.ask("timeout", "2", "scancel", "--signal=USR1", job)  # tries for a minute while a job changes its state
     log = shop.log(job)
     require("ended with 75" in log and "saved at step" in log, "not ended with 75", log)
     shop.slurm.must("scancel", job)
