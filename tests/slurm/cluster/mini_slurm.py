@@ -39,7 +39,7 @@ SchedulerParameters=sched_interval=1,sched_min_interval=0,bf_interval=1,batch_sc
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SlurmdParameters=config_overrides
-SlurmdTimeout={down_after}
+SlurmdTimeout=6
 MessageTimeout=10
 KillWait={kill_wait}
 CompleteWait=0
@@ -50,7 +50,7 @@ KillOnBadExit=0
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 PropagateResourceLimitsExcept=MEMLOCK
-PartitionName=low Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime={grace}
+PartitionName=low Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=0
 PartitionName=high Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 """
 JOB = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -58,7 +58,7 @@ JOB = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
 
 
 class MiniSlurm:
-    def __init__(self, programs, folder, nodes, grace=0, down_after=6):
+    def __init__(self, programs, folder, nodes):
         self.folder, self.programs = folder, programs
         for part in ("state", "munge", "spool", "tmp"):
             (folder / part).mkdir(parents=True)
@@ -66,8 +66,7 @@ class MiniSlurm:
             (folder / "spool" / f"n{i}").mkdir()
             (folder / "tmp" / f"n{i}").mkdir()
         self.environment = {**programs.environment, **JOB, "SLURM_CONF": f"{folder}/slurm.conf"}
-        text = CONFIG.format(head=VirtualHosts.address(0), folder=folder, plugins=programs.libraries, kill_wait=KILL_WAIT,
-                             grace=grace, down_after=down_after)
+        text = CONFIG.format(head=VirtualHosts.address(0), folder=folder, plugins=programs.libraries, kill_wait=KILL_WAIT)
         for i in range(1, nodes + 1):
             text += f"NodeName=n{i} NodeHostname=h{i} NodeAddr={VirtualHosts.address(i)} CPUs=4 RealMemory=4000\n"
         (folder / "slurm.conf").write_text(text)

@@ -69,6 +69,24 @@ def preempted(shop):
     shop.require_rest(job, 1)
 
 
+def graced(shop):
+    """Preempted with a GraceTime: only the ranks hear of it, by TERM; they save, and the shell puts the job back."""
+    shop.straight()
+    shop.slurm.must("scontrol", "update", "partitionname=low", "GraceTime=30")
+    try:
+        job = shop.train("graced")
+        shop.wait_step("graced", 60)
+        other = shop.slurm.submit("--partition=high", "--nodes=3", "--ntasks-per-node=4", "--wrap", "true")
+        shop.wait_end(other, "COMPLETED")
+    finally:
+        shop.slurm.must("scontrol", "update", "partitionname=low", "GraceTime=0")
+    shop.slurm.go(job, 1)
+    shop.wait_end(job, "COMPLETED")
+    log = shop.log(job)
+    require("asking to be started again" in log and "start 2" in log and "start 3" not in log, "not saved and put back once", log)
+    shop.require_straight("graced", job)
+
+
 def power_cut(shop, noticed_by_slurm=False):
     """A node is gone with all that ran on it: the job goes on with the nodes that are left."""
     shop.straight()
@@ -107,4 +125,4 @@ def limit(shop):
 def add(tests, long):
     tests += [chain, early, warned, preempted, power_cut]
     if long:
-        tests += [power_cut_noticed, limit]
+        tests += [power_cut_noticed, limit, graced]
