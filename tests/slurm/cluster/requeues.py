@@ -37,21 +37,22 @@ def early(shop):
 
 
 def warned(shop):
-    """Slurm's own warning of the time limit: USR1 to the batch shell. With a limit of a minute it comes within seconds."""
-    shop.straight()
-    job = shop.train("warned", "--time=1", "--signal=B:USR1@120")
+    """Slurm's own warning of the time limit: USR1 to the batch shell. With a limit of a minute it comes within half a one."""
+    job = shop.train("warned", "--time=1", "--signal=B:USR1@120", epochs=100000)
     shop.slurm.wait("the warning to end the run", lambda: "asking to be started again" in shop.log(job), 60)
+    before = shop.log(job).split("asking to be started again")[0]
+    require("USR1, telling the ranks" in before and "TERM" not in before, "not by the warning", before)
+    require_going_on(shop, job)
+
+
+def require_going_on(shop, job):
+    """It is put back and resumes; it is endless, so that is enough."""
+    shop.slurm.wait("the job to be put back", lambda: shop.slurm.job(job)["JobState"] == "PENDING", 20)
     shop.slurm.go(job, 1)
-    shop.slurm.must("scontrol", "update", f"jobid={job}", "TimeLimit=10")
-    shop.slurm.wait("its end", lambda: goes_on(shop, job), 90)
-    shop.require_straight("warned", job)
-
-
-def goes_on(shop, job):
-    state = shop.slurm.job(job)["JobState"]
-    if state == "PENDING":
-        shop.slurm.ask("scontrol", "update", f"jobid={job}", "StartTime=now", "TimeLimit=10")
-    return state == "COMPLETED"
+    shop.slurm.wait("the run to go on", lambda: "resuming from" in shop.log(job), 30)
+    shop.slurm.must("scancel", job)
+    shop.wait_end(job, "CANCELLED")
+    shop.slurm.wait("processes to be gone", lambda: not shop.processes(), 15)
 
 
 def preempted(shop):
@@ -115,11 +116,7 @@ def limit(shop):
     """The limit itself, without a warning: TERM to all, KILL five seconds later. The ranks save, the shell puts the job back."""
     job = shop.train("limit", "--time=1", "--signal=B:URG@1", epochs=100000)
     shop.slurm.wait("the limit", lambda: "ended with 75" in shop.log(job), 130)
-    shop.slurm.wait("the job to be put back", lambda: shop.slurm.job(job)["JobState"] == "PENDING", 20)
-    shop.slurm.go(job, 1)
-    shop.slurm.wait("the run to go on", lambda: "resuming from" in shop.log(job), 30)
-    shop.slurm.must("scancel", job)
-    shop.wait_end(job, "CANCELLED")
+    require_going_on(shop, job)
 
 
 def add(tests, long):
