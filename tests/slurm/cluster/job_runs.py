@@ -57,7 +57,7 @@ class Workshop:
         self.slurm.wait(f"step {step} of {name}", lambda: (self.steps(name) or [-1])[-1] >= step, 60)
 
     def wait_end(self, job, state):
-        found = self.slurm.wait_state(job, *ENDED, seconds=120)
+        found = self.slurm.wait_state(job, *ENDED, seconds=240)
         require(found["JobState"] == state, f"job {job} is {found['JobState']} instead of {state}", self.log(job))
         return found
 
