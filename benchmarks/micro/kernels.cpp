@@ -5,6 +5,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <vector>
@@ -155,8 +156,11 @@ int main(int argc, char** argv) {
     shape.genes = 4000;
     shape.latent = 64;
     shape.repeats = 5;
+  } else if (argc > 2 && std::strcmp(argv[1], "--first-layer") == 0) {
+    shape.cells = std::atol(argv[2]);
   }
   sparse_products(shape);
+  if (argc > 2 && std::strcmp(argv[1], "--first-layer") == 0) return 0;
   gene_products(shape);
   context_networks(shape);
   optimiser(shape);

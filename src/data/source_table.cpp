@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <unordered_map>
 
 #include "base/error.h"
 #include "base/format.h"
@@ -17,6 +18,17 @@ namespace {
 
 bool is_npz(const std::string& path) {
   return std::filesystem::is_directory(path) || path.ends_with(".npz");
+}
+
+/// Columns are matched by name wherever two data sets meet.
+void refuse_gene_twice(const std::vector<std::string>& genes, const std::string& file) {
+  std::unordered_map<std::string_view, std::size_t> known;
+  for (std::size_t i = 0; i < genes.size(); ++i)
+    if (const auto [first, fresh] = known.emplace(genes[i], i); !fresh)
+      throw DataError({file, fmt::format("gene {}", i), "distinct names",
+                       fmt::format("'{}', which gene {} has too", genes[i], first->second)},
+                      "a gene is named twice",
+                      "anndata: a.var_names_make_unique(), or add such columns up");
 }
 
 template <class Source>
@@ -52,8 +64,11 @@ std::unique_ptr<ChunkSource> open_source(const SourceOptions& options) {
   if (is_pickle(options.path)) throw_no_codes(options);
   for (const SourceFormat& format : source_table())
     if (options.format == format.name ||
-        (options.format == "auto" && format.recognises(options.path)))
-      return format.open(options);
+        (options.format == "auto" && format.recognises(options.path))) {
+      auto source = format.open(options);
+      refuse_gene_twice(source->vocabulary().genes, options.path);
+      return source;
+    }
   throw DataError({options.path, {}, "a folder of .npz files, an .npz, .h5ad or .cmpack file", {}},
                   "the format of the data is not known");
 }

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/error.h"
@@ -50,6 +51,7 @@ CycleAutoencoder::CycleAutoencoder(const CycleAutoencoderOptions& options,
   for (const auto& [field, text] : options.targets.keep) {
     keep_.at(place_of(vocabulary, field, "targets.keep")) = probability(field, text);
   }
+  if (options.targets.legacy_single_field) std::fill(keep_.begin(), keep_.end() - 1, 1.);
   for (const auto& field : options.loss.match_kept) {
     match_kept_.push_back(
         static_cast<std::int64_t>(place_of(vocabulary, field, "loss.match_kept")));

@@ -54,6 +54,8 @@ void describe(config::Schema& s, CycleTargetOptions& o) {
           fraction());
   s.field("keep", o.keep, "field -> a keep probability of its own, for example {cell_type: 0.8}");
   s.field("exclude_source", o.exclude_source, "never draw the source category");
+  s.field("legacy_single_field", o.legacy_single_field,
+          "only the last field gets a drawn target, as in the source repository");
 }
 
 void describe(config::Schema& s, CycleOptimiserOptions& o) {

@@ -44,6 +44,7 @@ struct CycleTargetOptions {
   double keep_probability = 0;              ///< a field keeps its source with this probability
   std::map<std::string, std::string> keep;  ///< field -> its own keep probability
   bool exclude_source = false;              ///< never draw the source category
+  bool legacy_single_field = false;  ///< only the last field is drawn, as the source repository did
 };
 
 struct CycleOptimiserOptions {

@@ -36,39 +36,82 @@ struct Rows {
   const float* values;
 };
 
-/// Rows [begin, end) of x times dense, in blocks whose sums and tiles stay in the caches, so that
-/// the dense matrix is read from memory once a block and not once an entry.
+/// Rows of the dense matrix in a tile, for which a block's entries are sorted once for all panels,
+/// and in a strip of it, which times kPanel (32 kB) stays in the first-level cache.
+constexpr std::int64_t kTile = 1024, kStrip = 128;
+
+/// The entries of a block of rows in one tile, by strip, then by row.
+struct Tile {
+  UnsetVector<StripEntry> entries;
+  std::vector<std::int32_t> counts;  ///< [strips, rows]
+
+  /// `next` [rows]: a row's first entry that is not in an earlier tile; moved behind this one.
+  void sort(const Rows& x, std::int64_t begin, std::vector<std::int64_t>& next, std::int64_t from,
+            std::int64_t to, std::int64_t strip_rows) {
+    const auto rows = next.size();
+    const auto strips = static_cast<std::size_t>((to - from + strip_rows - 1) / strip_rows);
+    counts.assign(strips * rows, 0);
+    std::vector<std::int64_t> first(next), end(strips + 1);
+    for (std::size_t r = 0; r < rows; ++r) {
+      const auto last = x.indptr[begin + static_cast<std::int64_t>(r) + 1];
+      for (; next[r] < last && x.indices[next[r]] < to; ++next[r]) {
+        const auto strip = (x.indices[next[r]] - from) / strip_rows;
+        ++counts[strip * rows + r];
+        ++end[strip + 1];
+      }
+    }
+    for (std::size_t s = 1; s <= strips; ++s) end[s] += end[s - 1];
+    entries.resize(end[strips]);
+    for (std::size_t r = 0; r < rows; ++r)
+      for (auto k = first[r]; k < next[r]; ++k) {
+        const auto place = x.indices[k] - from;
+        entries[end[place / strip_rows]++] = {
+            static_cast<std::int32_t>(place % strip_rows * kPanel), x.values[k]};
+      }
+  }
+};
+
+/// Rows [begin, end) of x times dense. With several tiles sums grow panel by panel in a place of
+/// their own, since rows of `out` are often a multiple of the caches' period apart; with one they
+/// stay in registers, which needs no strips.
 void multiply_block(const Rows& x, std::int64_t begin, std::int64_t end, const at::Tensor& dense,
                     const at::Tensor& out) {
   const auto* m = dense.const_data_ptr<float>();
-  auto* y = out.mutable_data_ptr<float>();
-  const auto columns = dense.size(1), tiles = (dense.size(0) + kTile - 1) / kTile;
-  const auto rows = static_cast<std::size_t>(end - begin);
-  thread_local UnsetVector<float> panel;  // on whole cache lines
-  panel.resize(static_cast<std::size_t>(kTile * kPanel));
-  std::vector<std::int64_t> first(x.indptr + begin, x.indptr + end), last(rows);
-  for (std::int64_t tile = 0; tile < std::max<std::int64_t>(tiles, 1); ++tile) {
-    const auto from = tile * kTile, to = std::min(dense.size(0), from + kTile);
-    for (std::size_t r = 0; r < rows; ++r) {
-      const auto* stop = x.indices + x.indptr[begin + static_cast<std::int64_t>(r) + 1];
-      last[r] =
-          std::partition_point(x.indices + first[r], std::min(stop, x.indices + first[r] + kTile),
-                               [&](std::int32_t i) { return i < to; }) -
-          x.indices;
-    }
-    const TileEntries entries{first.data(), last.data(), x.indices, x.values, from};
+  auto* y = out.mutable_data_ptr<float>() + begin * out.stride(0);
+  const auto inner = dense.size(0), columns = dense.size(1), rows = end - begin,
+             panels = (columns + kPanel - 1) / kPanel;
+  const bool one_tile = inner <= kTile;
+  const auto strip_rows = one_tile ? kTile : kStrip;
+  thread_local UnsetVector<float> panel, sums;
+  thread_local Tile tile;
+  panel.resize(strip_rows * kPanel);
+  sums.resize((one_tile ? 1 : panels) * rows * kPanel);
+  std::vector<std::int64_t> next(x.indptr + begin, x.indptr + end);
+  for (std::int64_t from = 0; from < inner; from += kTile) {
+    const auto to = std::min(inner, from + kTile);
+    tile.sort(x, begin, next, from, to, strip_rows);
     for (std::int64_t c = 0; c < columns; c += kPanel) {
       const auto width = std::min(kPanel, columns - c);
-      pack_panel(m + c, dense.stride(0), from, to, width, panel.data());
-      multiply_tile(entries, static_cast<std::int64_t>(rows), panel.data(), width,
-                    y + begin * out.stride(0) + c, out.stride(0), tile > 0);
+      const bool direct = one_tile && width == kPanel;
+      auto* sum = direct ? y + c : sums.data() + (one_tile ? 0 : c * rows);
+      const StripEntry* entries = tile.entries.data();
+      const std::int32_t* counts = tile.counts.data();
+      for (auto strip = from; strip < to; strip += strip_rows, counts += rows) {
+        pack_panel(m + c, dense.stride(0), strip, std::min(to, strip + strip_rows), width,
+                   panel.data());
+        entries = multiply_strip(entries, counts, rows, panel.data(), sum,
+                                 direct ? out.stride(0) : kPanel, strip > 0);
+      }
+      if (to == inner && !direct)
+        for (std::int64_t row = 0; row < rows; ++row)
+          std::copy_n(sum + row * kPanel, width, y + row * out.stride(0) + c);
     }
-    first = last;
   }
 }
 
 void multiply_rows(const Rows& x, std::int64_t rows, const at::Tensor& dense, at::Tensor& out) {
-  constexpr std::int64_t kBlock = 1024;
+  if (dense.size(0) == 0) out.zero_();
+  constexpr std::int64_t kBlock = 1024, kMost = 4096;  // on average; where rows are almost empty
   const auto blocks = (rows + kBlock - 1) / kBlock;
   const auto cut = cuts(x.indptr, rows, blocks);
   // With fewer blocks than threads these share the columns, not the rows: each reads its own part
@@ -81,8 +124,8 @@ void multiply_rows(const Rows& x, std::int64_t rows, const at::Tensor& dense, at
       const auto group = item % groups;
       const auto from = panels * group / groups * kPanel,
                  to = std::min(columns, panels * (group + 1) / groups * kPanel);
-      if (cut[block] < cut[block + 1] && from < to)
-        multiply_block(x, cut[block], cut[block + 1], dense.slice(1, from, to),
+      for (auto row = cut[block]; row < cut[block + 1] && from < to; row += kMost)
+        multiply_block(x, row, std::min(row + kMost, cut[block + 1]), dense.slice(1, from, to),
                        out.slice(1, from, to));
     }
   });

@@ -21,28 +21,28 @@ void pack_panel(const float* dense, std::int64_t stride, std::int64_t begin, std
 }
 
 CELLMILL_CLONES
-void multiply_tile(const TileEntries& x, std::int64_t rows, const float* panel,
-                   std::int64_t columns, float* y, std::int64_t y_stride, bool add) {
-  float edge[kPanel];
-  for (std::int64_t row = 0; row < rows; ++row) {
-    float* out = y + row * y_stride;
-    float* to = columns == kPanel ? out : edge;
+const StripEntry* multiply_strip(const StripEntry* entries, const std::int32_t* counts,
+                                 std::int64_t rows, const float* panel, float* y,
+                                 std::int64_t y_stride, bool add) {
+  for (std::int64_t row = 0; row < rows; ++row, y += y_stride) {
+    const StripEntry* end = entries + counts[row];
+    if (add && entries == end) continue;
+    Lane* to = reinterpret_cast<Lane*>(y);
     Lane sum[kLanes] = {};
-    for (std::int64_t k = x.first[row]; k < x.last[row]; ++k) {
-      const Lane* from = reinterpret_cast<const Lane*>(panel + (x.indices[k] - x.origin) * kPanel);
-      const float v = x.values[k];
+    if (add) {
+#pragma GCC unroll 8
+      for (int lane = 0; lane < kLanes; ++lane) sum[lane] = to[lane];
+    }
+    for (; entries < end; ++entries) {
+      const Lane* from = reinterpret_cast<const Lane*>(panel + entries->place);
+      const float v = entries->value;
 #pragma GCC unroll 8
       for (int lane = 0; lane < kLanes; ++lane) sum[lane] += v * from[lane];
     }
-    if (add && columns == kPanel) {
 #pragma GCC unroll 8
-      for (int lane = 0; lane < kLanes; ++lane) sum[lane] += reinterpret_cast<Lane*>(out)[lane];
-    }
-#pragma GCC unroll 8
-    for (int lane = 0; lane < kLanes; ++lane) reinterpret_cast<Lane*>(to)[lane] = sum[lane];
-    if (columns != kPanel)
-      for (std::int64_t j = 0; j < columns; ++j) out[j] = edge[j] + (add ? out[j] : 0);
+    for (int lane = 0; lane < kLanes; ++lane) to[lane] = sum[lane];
   }
+  return entries;
 }
 
 }  // namespace cellmill::nn

@@ -161,6 +161,18 @@ CATCH_TEST_CASE("fields that are not there or have no categories are refused", "
   CATCH_CHECK_THAT(asking("age"), Contains("no field 'age' with categories"));
 }
 
+CATCH_TEST_CASE("a gene that is named twice is refused", "[npz]") {
+  const Folder folder;
+  std::string genes;
+  for (int i = 0; i < 30; ++i) genes += i == 17 ? "g3\n" : "g" + std::to_string(i) + "\n";
+  folder.write("genes.txt", genes);
+  CATCH_CHECK_THAT(
+      folder.opening(),
+      Contains("65 " + folder.scratch.folder.string() +
+               ": gene 17: a gene is named twice; expected distinct names; found "
+               "'g3', which gene 3 has too\n  hint: anndata: a.var_names_make_unique"));
+}
+
 CATCH_TEST_CASE("expression and codes that do not fit are refused", "[npz]") {
   const Folder folder;
   folder.write_codes(1);

@@ -198,6 +198,12 @@ CATCH_TEST_CASE("batches mix many chunks nearly as well as a random order does",
   }
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr double kSecondsToPlan = 30;  // every access is checked
+#else
+constexpr double kSecondsToPlan = 1;
+#endif
+
 CATCH_TEST_CASE("an epoch of 40 million cells is planned in well under a second", "[plan]") {
   const auto index = chunks_of(std::vector<std::int64_t>(400, 100000));
   const CellFilter all(40'000'000, true);
@@ -207,5 +213,5 @@ CATCH_TEST_CASE("an epoch of 40 million cells is planned in well under a second"
   CATCH_CHECK(plan.cells() == 40'000'000);
   CATCH_CHECK(plan.buffer_cells(plan.buffers() / 2).size() >= 16384);
   CATCH_INFO(seconds.count() << " s");
-  CATCH_CHECK(seconds.count() < 1.0);
+  CATCH_CHECK(seconds.count() < kSecondsToPlan);
 }

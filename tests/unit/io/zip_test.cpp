@@ -1,5 +1,7 @@
 #include "io/zip.h"
 
+#include <libdeflate.h>
+
 #include <catch2/catch.hpp>
 
 #include "expect.h"
@@ -54,6 +56,55 @@ CATCH_TEST_CASE("what is written is read back, with zip64 where members abound",
   CATCH_CHECK(text_of(zip.read(*zip.find("last"))) == "stored");
   CATCH_CHECK_THAT(error_of([&] { ZipWriter again(scratch / "a.zip"); }),
                    Contains("74 ") && Contains("cannot create: File exists"));
+}
+
+CATCH_TEST_CASE("members and the directory may lie behind 4 GiB", "[zip]") {
+  constexpr std::uint64_t kFar = std::uint64_t{5} << 30, kHole = kFar - 31;
+  const std::string name(1, 'x'), data = "far";
+  const auto put_all = [](std::string& to, auto... values) {
+    (put<decltype(values)>(to, values), ...);
+  };
+  const auto numbers = [&](std::string& to, std::uint32_t crc) {  // flags, method, date, CRC, sizes
+    put_all(to, std::uint32_t{0}, std::uint32_t{0x00210000}, crc, ~std::uint32_t{0},
+            ~std::uint32_t{0});
+  };
+  const auto member = [&](std::string& local, std::string& central, std::uint64_t bytes,
+                          std::uint64_t offset, std::uint32_t crc) {
+    put_all(local, std::uint32_t{0x04034b50}, std::uint16_t{45});
+    numbers(local, crc);
+    put_all(local, std::uint16_t{1}, std::uint16_t{0});
+    local += name;
+    put_all(central, std::uint32_t{0x02014b50}, std::uint16_t{45}, std::uint16_t{45});
+    numbers(central, crc);
+    put_all(central, std::uint16_t{1}, std::uint16_t{28}, std::uint16_t{0}, std::uint16_t{0},
+            std::uint16_t{0}, std::uint32_t{0}, ~std::uint32_t{0});
+    central += name;
+    put_all(central, std::uint16_t{1}, std::uint16_t{24}, bytes, bytes, offset);
+  };
+  std::string hole, behind, central;
+  member(hole, central, kHole, 0, 0);
+  member(behind, central, data.size(), kFar, libdeflate_crc32(0, data.data(), data.size()));
+  const std::uint64_t directory = kFar + behind.size() + data.size();
+  std::string tail = central;
+  put_all(tail, std::uint32_t{0x06064b50}, std::uint64_t{44}, std::uint16_t{45}, std::uint16_t{45},
+          std::uint64_t{0}, std::uint64_t{2}, std::uint64_t{2}, std::uint64_t{central.size()},
+          directory, std::uint32_t{0x07064b50}, std::uint32_t{0}, directory + central.size(),
+          std::uint32_t{1}, std::uint32_t{0x06054b50}, std::uint32_t{0}, std::uint16_t{2},
+          std::uint16_t{2}, ~std::uint32_t{0}, ~std::uint32_t{0}, std::uint16_t{0});
+
+  Scratch scratch;
+  {
+    Descriptor file(scratch / "far.zip", Descriptor::Mode::kCreateNew);
+    file.write(hole.data(), hole.size());
+    std::filesystem::resize_file(scratch / "far.zip", kFar);  // a hole of zeros, no disk space
+    file.write_at((behind + data + tail).data(), (behind + data + tail).size(), kFar);
+  }
+  ZipFile zip(scratch / "far.zip");
+  CATCH_REQUIRE(zip.members().size() == 2);
+  CATCH_CHECK(zip.members()[0].bytes == kHole);
+  CATCH_CHECK(zip.data_offset(zip.members()[0]) == 31);
+  CATCH_CHECK(zip.members()[1].offset == kFar);
+  CATCH_CHECK(text_of(zip.read(zip.members()[1])) == data);
 }
 
 CATCH_TEST_CASE("archives that are missing, cut or foreign say so", "[zip]") {

@@ -65,6 +65,23 @@ CATCH_TEST_CASE("targets are uniform, keep, exclude, and stay missing", "[cycle_
   CATCH_CHECK(at::equal(part, uniform.slice(0, 500, 600)));
 }
 
+CATCH_TEST_CASE("legacy_single_field changes the last field alone", "[cycle_autoencoder]") {
+  std::vector<std::int64_t> codes;
+  for (std::int64_t i = 0; i < 32; ++i) codes.insert(codes.end(), {1, 2});
+  const auto used = [&](bool legacy) {
+    auto options = small();
+    options.targets.exclude_source = true;
+    options.targets.legacy_single_field = legacy;
+    models::CycleAutoencoder model(options, vocabulary(), 7, at::kFloat);
+    std::vector<std::int64_t> contexts;
+    for (const auto& touched : model.losses(batch(codes), {}).touched)
+      contexts.push_back(touched.sum().item<std::int64_t>());
+    return contexts;
+  };
+  CATCH_CHECK(used(false) == std::vector<std::int64_t>{4, 3});
+  CATCH_CHECK(used(true) == std::vector<std::int64_t>{1, 3});
+}
+
 CATCH_TEST_CASE("contributions add up, and a missing label's is nothing", "[cycle_autoencoder]") {
   models::CycleAutoencoder model(small(), vocabulary(), 7, at::kFloat);
   const auto b = batch({0, 1, -1, 2, 3, -1, -1, -1});

@@ -37,12 +37,12 @@ CATCH_TEST_CASE("sparse products equal dense ones, for any width and number of t
     at::set_num_threads(n);
     for (const std::int64_t columns : {1, 7, 64, 65, 200}) {
       for (const auto& x : {cells(37, 90, 0.2, at::kFloat), cells(0, 90, 0.2, at::kFloat),
-                            cells(3, 90, 0.0, at::kFloat)}) {
-        const auto wide = at::randn({90, columns + 3}, at::kFloat);
+                            cells(3, 90, 0.0, at::kFloat), cells(1100, 2500, 0.03, at::kFloat)}) {
+        const auto wide = at::randn({x.size(1), columns + 3}, at::kFloat);
         const auto m = wide.slice(1, 2, 2 + columns);  // rows farther apart than they are long
         CATCH_CHECK(distance(nn::multiply(sparse(x), m), at::mm(x, m)) < 1e-6);
         const auto y = at::randn({x.size(0), columns}, at::kFloat);
-        auto out = at::full({90, columns}, NAN, at::kFloat);
+        auto out = at::full({x.size(1), columns}, NAN, at::kFloat);
         nn::multiply_transposed(sparse(x), y, out);
         CATCH_CHECK(distance(out, at::mm(x.t(), y)) < 1e-6);
       }
