@@ -1,6 +1,7 @@
 #include "data/sources/pack_rows.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "data/stream_copy.h"
 
@@ -31,7 +32,8 @@ void PackRows::append(const PackFile& shard, const BlockView& block, std::int64_
   const auto coded = block.row(row);
   rows_.push_back({&shard, cell, bytes_.size(), static_cast<std::uint32_t>(coded.size()),
                    block.parse(row, genes).entries});
-  bytes_.insert(bytes_.end(), coded.begin(), coded.end());
+  bytes_.resize(bytes_.size() + coded.size());  // `insert` would go byte by byte
+  std::memcpy(bytes_.data() + rows_.back().begin, coded.data(), coded.size());
   const std::size_t held = labels_.size();
   labels_.resize(held + source_.labels_.size());
   block.copy_labels(row, source_.labels_, labels_.data() + held);
