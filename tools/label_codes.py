@@ -6,11 +6,31 @@
   /chunks/rows    int64 [chunks]
   /chunks/source, /chunks/source_digest   strings [chunks]: file name, XXH3-64 of its bytes
   /codes/<number> int32 [rows, fields]: the category's place in the vocabulary, -1 = missing
+
+labels.digests.json beside it: {"bytes": of labels.h5, "blocks": [XXH3-64 of each 4 MiB], "xxh3": XXH3-64 of this object without it}
 """
 
+import json
+
 import h5py
+import xxhash
 
 FORMAT = "cellmill-labels-1"
+
+
+BLOCK_BYTES = 4 << 20
+
+
+def digests(path):
+    """The text of labels.digests.json for a finished labels.h5."""
+    blocks, size = [], 0
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            blocks.append(xxhash.xxh3_64_hexdigest(block))
+            size += len(block)
+    content = {"bytes": size, "blocks": blocks}
+    seal = xxhash.xxh3_64_hexdigest(json.dumps(content, separators=(",", ":")).encode())
+    return json.dumps({**content, "xxh3": seal}, separators=(",", ":"))
 
 
 class Writer:

@@ -2,6 +2,7 @@
 // What the macro benchmarks report alike.
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,14 @@ inline std::string heading() {
 inline std::string row(const std::string& name, const io::Json& values) {
   return fmt::format("{:16} {:>10.1f} {:>10.1f} {:>10.1f}\n", name, values.at("min").get<double>(),
                      values.at("median").get<double>(), values.at("max").get<double>());
+}
+
+/// Of this process's resident memory.
+inline double peak_mb() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1024;
+  return 0;
 }
 
 inline std::string commit() {

@@ -51,13 +51,13 @@ Samples measure(const Options& o, const fs::path& folder) {
   checkpoint::Writer writer(folder);
   writer.prepare(state());
   writer.finish();
-  const auto prune = [&] { checkpoint::prune(folder, 1, {}); };
+  const auto prune = [&](std::int64_t step) { checkpoint::prune(folder, step, {}); };
   for (std::int64_t k = 0; k <= o.repeats; ++k) {
     Stopwatch watch;
     checkpoint::save(folder, 2 * k, state());
-    prune();
+    prune(2 * k);
     const double blocking = watch.lap();
-    writer.save(2 * k + 1, state(), prune);
+    writer.save(2 * k + 1, state(), [&, k] { prune(2 * k + 1); });
     const double stall = watch.lap();
     writer.finish();
     if (k == 0) {

@@ -17,7 +17,6 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
 
@@ -181,13 +180,6 @@ double quantile(std::vector<double>& values, double q) {
   return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1))];
 }
 
-double peak_mb() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1024;
-  return 0;
-}
-
 void measure(const Options& o, const comm::World& world) {
   at::set_num_threads(static_cast<int>(o.loading.threads));
   io::Json line = {{"benchmark", "loader"},
@@ -231,7 +223,7 @@ void measure(const Options& o, const comm::World& world) {
   line["batch_ms_p50"] = benchmarks::spread(p50);
   line["batch_ms_p99"] = benchmarks::spread(p99);
   line["p99_over_p50"] = benchmarks::spread(ratios);
-  line["peak_rss_mb"] = peak_mb();
+  line["peak_rss_mb"] = benchmarks::peak_mb();
   const auto& rate = line["cells_per_second"];
   log::say(fmt::format("rank {}: {:.0f} / {:.0f} / {:.0f} cells/s (min / median / max)\n{}",
                        world.rank, rate["min"].get<double>(), rate["median"].get<double>(),

@@ -26,7 +26,7 @@ using namespace cellmill::benchmarks;
 struct Options {
   std::string size = "small", device = "cpu", precision = "float32", compute = "auto";
   std::int64_t batch = 512, cells = 4096, warm_up = 5, steps = 20;
-  bool overlap = false;
+  bool overlap = false, shard = false;
 };
 
 /// Seconds a step, by part; "step" is the whole.
@@ -55,6 +55,7 @@ Samples measure(comm::World& world, const Options& o, const ModelSize& size) {
   train::StepOptions stepping;
   stepping.precision = train::precision_of(o.precision);
   stepping.overlap = o.overlap;
+  stepping.shard = o.shard;
   train::Stepper stepper(*model, world.tensors(), 0, stepping);
   const auto first_pass = loader.plan().steps();
   Samples samples;
@@ -90,10 +91,12 @@ void report(const comm::World& world, const Options& o, const Samples& samples) 
                    {"size", o.size},
                    {"compute", o.compute},
                    {"overlap", o.overlap},
+                   {"shard", o.shard},
                    {"ranks", world.size},
                    {"threads", at::get_num_threads()},
                    {"batch_per_rank", o.batch},
                    {"steps", o.steps},
+                   {"peak_rss_mb", peak_mb()},
                    {"cells_per_second", spread(rates, 1)}};
   auto text = heading();
   text += row("cells/s", line.at("cells_per_second"));
@@ -118,6 +121,7 @@ int run(comm::World& world, const std::vector<std::string>& arguments) {
               config::at_least(0));
   line.option("steps", &o.steps, "steps counted", config::Need::kOptional, config::at_least(1));
   line.option("overlap", &o.overlap, "gradients are summed while backward runs");
+  line.option("shard", &o.shard, "ranks step their share of the parameters");
   line.option("device", &o.device, "cpu or cuda", config::Need::kOptional,
               config::one_of({"cpu", "cuda"}));
   line.option("precision", &o.precision, "of matrix products", config::Need::kOptional,

@@ -9,14 +9,14 @@
 namespace cellmill::app {
 
 int golden_command(comm::World& world, const Arguments& arguments) {
-  std::string folder, compute = "dense", device = "cpu";
+  std::string folder, compute = "plain", device = "cpu";
   config::CommandLine line(
       "cellmill golden",
       "Runs every golden case of a folder: five training steps against another "
       "implementation's outputs, losses, gradients, moments and step counts.");
   line.positional("folder", &folder, "holds NAME.f32.safetensors and NAME.f64.safetensors");
-  line.option("compute", &compute, "form of the step; outputs over genes are compared in dense",
-              config::Need::kOptional, config::one_of({"dense", "factored"}));
+  line.option("compute", &compute, "form of the step; outputs over genes are compared in plain",
+              config::Need::kOptional, config::one_of({"plain", "dense", "factored"}));
   line.option("device", &device, "where it is computed", config::Need::kOptional,
               config::one_of({"cpu", "cuda"}));
   if (!line.parse(arguments)) {

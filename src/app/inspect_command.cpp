@@ -17,7 +17,8 @@ int inspect_command(comm::World& world, const Arguments& arguments) {
   line.option("verbose", &names, "all names of genes and categories, shapes of parameters");
   line.option("json", &json, "everything, as JSON");
   line.option("verify", &all,
-              "verify every checkpoint of the run, not only the one shown; or all of a store");
+              "verify all of the run (every checkpoint, curves, settings), not only the checkpoint "
+              "shown; or all of a store");
   if (!line.parse(arguments)) {
     say(world, line.help());
     return 0;
@@ -35,7 +36,7 @@ int inspect_command(comm::World& world, const Arguments& arguments) {
            : infer::text_of(inspection, names ? infer::Detail::kNames : infer::Detail::kShort));
   for (const infer::Verdict& verdict : inspection.verdicts)
     if (!verdict.problem.empty()) return static_cast<int>(Exit::kData);
-  return 0;
+  return inspection.damage.empty() ? 0 : static_cast<int>(Exit::kData);
 }
 
 }  // namespace cellmill::app

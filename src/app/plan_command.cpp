@@ -61,6 +61,7 @@ train::Work work_of(const train::RunOptions& o, const data::ChunkSource& source,
       bytes > 0 ? bytes / static_cast<double>(rows) : kPackedEntry * work.nonzeros;
   work.loader_threads = o.data.loader.threads;
   work.precision = o.train.precision;
+  work.shard = o.optimizer.shard;
   work.forms = [&o, &source](const models::StepShape& shape) {
     return models::step_forms(o.model, source.vocabulary(), shape);
   };
@@ -69,13 +70,15 @@ train::Work work_of(const train::RunOptions& o, const data::ChunkSource& source,
 
 train::ProbePlan probe_of(const train::RunOptions& o, const data::ChunkSource& source,
                           const train::Work& work) {
-  const auto cost = work.forms({work.cells, work.nonzeros, 2, true}).forms.front().cost;
+  const auto forms = work.forms({work.cells, work.nonzeros, 2, true}).forms;
+  const auto& cost = forms.back().cost;  // its sparse products are with all weights over genes
+  const auto columns =
+      static_cast<std::int64_t>(cost.sparse_flop / (4 * work.cells * work.nonzeros));
   const auto genes = static_cast<std::int64_t>(source.vocabulary().genes.size());
   train::ProbePlan probe;
   probe.batch = static_cast<std::int64_t>(work.cells);
-  probe.shape = {probe.batch, genes,
-                 std::max<std::int64_t>(1, static_cast<std::int64_t>(cost.parameters) / genes),
-                 static_cast<std::int64_t>(work.nonzeros)};
+  probe.shape = {probe.batch, genes, std::max<std::int64_t>(1, columns),
+                 static_cast<std::int64_t>(work.nonzeros), work.precision == "bfloat16"};
   probe.summed_bytes = cost.summed;
   probe.source = &source;
   probe.source_options = o.data.source;

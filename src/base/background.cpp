@@ -27,14 +27,22 @@ void Background::run(std::function<void()> piece) {
 
 void Background::wait() {
   std::unique_lock lock(mutex_);
+  ++waiting_;
   changed_.notify_all();
   changed_.wait(lock, [&] { return pieces_.empty(); });
+  --waiting_;
   rethrow();
 }
 
 bool Background::failed() {
   const std::scoped_lock lock(mutex_);
   return error_ != nullptr;
+}
+
+bool Background::rest(double seconds) {
+  std::unique_lock lock(mutex_);
+  return !changed_.wait_for(lock, std::chrono::duration<double>(seconds),
+                            [&] { return waiting_ > 0 || ending_ || pieces_.size() > 1; });
 }
 
 void Background::rethrow() {

@@ -23,6 +23,9 @@ class Background {
   void wait();
   /// The next `run` or `wait` will throw.
   bool failed();
+  /// For a piece that tries something again: rests so long, or until somebody waits or there is
+  /// more to do. True if the time has passed.
+  bool rest(double seconds);
 
  private:
   void work();
@@ -34,6 +37,7 @@ class Background {
   std::deque<std::function<void()>> pieces_;  // the first one is running
   std::exception_ptr error_;
   bool ending_ = false;
+  int waiting_ = 0;  // callers of `wait`
   std::jthread thread_;
 };
 

@@ -67,4 +67,17 @@ void give_huge(void* memory, std::size_t bytes) noexcept {
   to.free[rounded(bytes)].push_back(memory);
 }
 
+void release_huge() noexcept {
+  Store& from = store();
+  const std::lock_guard lock(from.mutex);
+  for (const auto& [size, blocks] : from.free) {
+    for (void* memory : blocks) {
+      const auto address = reinterpret_cast<std::uintptr_t>(memory);
+      const auto begin = (address + kPage - 1) / kPage * kPage,
+                 end = (address + size) / kPage * kPage;
+      if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+    }
+  }
+}
+
 }  // namespace cellmill

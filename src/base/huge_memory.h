@@ -1,7 +1,7 @@
 #pragma once
 // Memory for large buffers, of 2 MB pages where the system gives them, and kept for the next buffer
-// of its size when it is given back: a fresh 4 kB page costs the time of copying 25 kB. Never
-// returned to the system; what was taken at once at most is what is held. Thread-safe.
+// of its size when it is given back: a fresh 4 kB page costs the time of copying 25 kB. What was
+// taken at once at most is what is held, until `release_huge`. Thread-safe.
 #include <cstddef>
 
 namespace cellmill {
@@ -10,6 +10,8 @@ namespace cellmill {
 void* take_huge(std::size_t bytes);
 /// `bytes` as asked for.
 void give_huge(void* memory, std::size_t bytes) noexcept;
+/// The pages of what is given back go to the system: after work whose buffers are not needed again.
+void release_huge() noexcept;
 
 /// From here on, huge memory is used by UnsetVector.
 inline constexpr std::size_t kHugeFrom = std::size_t{128} << 10;

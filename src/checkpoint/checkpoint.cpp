@@ -24,8 +24,7 @@ void fill(const fs::path& temporary, std::int64_t step, const State& state) {
   Manifest manifest;
   manifest.step = step;
   write_state(temporary / kStateFile, state, manifest.tensors);
-  manifest.bytes = fs::file_size(temporary / kStateFile);
-  manifest.blocks = digest_blocks(temporary / kStateFile);
+  manifest.content = io::digest_blocks(temporary / kStateFile);
   io::sync_file(temporary / kStateFile);
   io::write_text_atomically(temporary / kManifestFile, manifest_text(manifest));
 }
@@ -52,7 +51,7 @@ fs::path save(const fs::path& folder, std::int64_t step, const State& state) {
   }
   // A run that was resumed from before `step` comes by again: the new one is whole on disk before
   // the old one goes.
-  const fs::path fresh = folder / (kUnfinished + ("again-" + target.filename().string()));
+  const fs::path fresh = folder / (io::kUnfinished + ("again-" + target.filename().string()));
   remove_folder(fresh);
   io::publish_folder(fresh, [&](const fs::path& temporary) { fill(temporary, step, state); });
   exchange(fresh, target);

@@ -48,8 +48,14 @@ struct Entry {
 std::vector<Entry> list(const fs::path& folder);
 /// The newest one that verifies; why newer ones were passed over is appended to `passed_over`.
 std::optional<Entry> newest_valid(const fs::path& folder, std::vector<std::string>& passed_over);
-/// Deletes all but the last `keep_last` (at least one) and those in `keep` (steps), and what killed
-/// writers left behind. Damaged ones count as checkpoints here.
-void prune(const fs::path& folder, std::int64_t keep_last, const std::vector<std::int64_t>& keep);
+struct Retention {
+  std::int64_t last = 1;                 ///< newest ones, at least one
+  std::int64_t every = 0;                ///< and those whose step is a multiple of it; 0: none
+  std::vector<std::int64_t> steps = {};  ///< and these
+};
+/// Deletes what `keep` does not name of the checkpoints up to `step`, which is known to be whole,
+/// and what killed writers left behind. Later ones (a run that was resumed from before them comes
+/// by again) are left alone and do not count.
+void prune(const fs::path& folder, std::int64_t step, const Retention& keep);
 
 }  // namespace cellmill::checkpoint

@@ -12,6 +12,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/manifest.h"
 #include "io/descriptor.h"
+#include "io/files.h"
 
 namespace cellmill::checkpoint {
 namespace {
@@ -91,22 +92,21 @@ std::optional<Entry> newest_valid(const fs::path& folder, std::vector<std::strin
   return {};
 }
 
-void prune(const fs::path& folder, std::int64_t keep_last, const std::vector<std::int64_t>& keep) {
-  const std::vector<Entry> entries = list(folder);
+void prune(const fs::path& folder, std::int64_t step, const Retention& keep) {
+  std::vector<Entry> entries = list(folder);
+  std::erase_if(entries, [&](const Entry& e) { return e.step > step; });
   const std::int64_t old =
-      static_cast<std::int64_t>(entries.size()) - std::max<std::int64_t>(keep_last, 1);
+      static_cast<std::int64_t>(entries.size()) - std::max<std::int64_t>(keep.last, 1);
   for (std::int64_t i = 0; i < old; ++i) {
-    if (std::find(keep.begin(), keep.end(), entries[i].step) != keep.end()) continue;
+    const std::int64_t candidate = entries[i].step;
+    if (keep.every > 0 && candidate % keep.every == 0) continue;
+    if (std::find(keep.steps.begin(), keep.steps.end(), candidate) != keep.steps.end()) continue;
     // renamed first: a half-deleted one never looks whole
     const fs::path gone =
-        folder / (kUnfinished + ("removed-" + entries[i].path.filename().string()));
+        folder / (io::kUnfinished + ("removed-" + entries[i].path.filename().string()));
     move_folder(entries[i].path, gone);
   }
-  std::vector<fs::path> leftovers;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-    if (entry.path().filename().string().starts_with(kUnfinished))
-      leftovers.push_back(entry.path());
-  for (const fs::path& path : leftovers) remove_folder(path);
+  io::remove_unfinished(folder);
 }
 
 }  // namespace cellmill::checkpoint

@@ -7,10 +7,6 @@ namespace cellmill::checkpoint {
 
 namespace fs = std::filesystem;
 
-/// Prefix of what is not, or no longer, a checkpoint; prune removes it. io's temporary folders have
-/// it too.
-inline constexpr const char* kUnfinished = ".unfinished-";
-
 fs::path place_of(const fs::path& folder, std::int64_t step);
 /// Puts `fresh` at `target`, where a folder is; that one is then at `fresh`. In one system call
 /// where the file system can.

@@ -58,9 +58,9 @@ std::string manifest_text(const Manifest& manifest) {
   json["format"] = kFormat;
   json["step"] = manifest.step;
   json["file"] = {{"name", kStateFile},
-                  {"bytes", manifest.bytes},
-                  {"block_bytes", kBlockBytes},
-                  {"xxh3", manifest.blocks}};
+                  {"bytes", manifest.content.bytes},
+                  {"block_bytes", io::kBlockBytes},
+                  {"xxh3", manifest.content.blocks}};
   json["tensors"] = Json::object();
   for (const auto& [name, tensor] : manifest.tensors)
     json["tensors"][name] = {
@@ -84,8 +84,8 @@ Manifest read_manifest(const fs::path& checkpoint) {
   Manifest manifest;
   try {
     manifest.step = json.at("step");
-    manifest.bytes = json.at("file").at("bytes");
-    manifest.blocks = json.at("file").at("xxh3").get<std::vector<std::string>>();
+    manifest.content.bytes = json.at("file").at("bytes");
+    manifest.content.blocks = json.at("file").at("xxh3").get<std::vector<std::string>>();
     for (const auto& [name, entry] : json.at("tensors").items())
       manifest.tensors[name] = {entry.at("type"), entry.at("shape"), entry.at("xxh3")};
   } catch (const Json::exception& e) {
@@ -94,32 +94,8 @@ Manifest read_manifest(const fs::path& checkpoint) {
   return manifest;
 }
 
-std::vector<std::string> digest_blocks(const fs::path& path) {
-  io::Descriptor file(path, io::Descriptor::Mode::kRead);
-  std::vector<char> block(kBlockBytes);
-  std::vector<std::string> digests;
-  for (std::uint64_t at = 0;; at += kBlockBytes) {
-    const std::size_t n = file.read_at(block.data(), block.size(), at);
-    if (n > 0) digests.push_back(io::digest(block.data(), n));
-    if (n < block.size()) return digests;
-  }
-}
-
 void verify_file(const fs::path& file, const Manifest& manifest) {
-  if (!fs::exists(file)) throw DataError({file.string(), "", "", ""}, "is missing", kHint);
-  const std::uint64_t bytes = io::Descriptor(file, io::Descriptor::Mode::kRead).size();
-  if (bytes != manifest.bytes)
-    throw DataError({file.string(), "byte " + std::to_string(std::min(bytes, manifest.bytes)),
-                     std::to_string(manifest.bytes) + " bytes", std::to_string(bytes)},
-                    bytes < manifest.bytes ? "is cut short" : "has grown", kHint);
-  const std::vector<std::string> found = digest_blocks(file);
-  for (std::size_t i = 0; i < found.size(); ++i)
-    if (i >= manifest.blocks.size() || found[i] != manifest.blocks[i])
-      damaged(file,
-              fmt::format("bytes {} to {}", i * kBlockBytes,
-                          std::min<std::uint64_t>(bytes, (i + 1) * kBlockBytes) - 1),
-              i < manifest.blocks.size() ? "digest " + manifest.blocks[i] : "no such block",
-              found[i]);
+  io::verify_blocks(file, manifest.content, kHint);
 }
 
 }  // namespace cellmill::checkpoint

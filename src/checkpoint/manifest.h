@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "io/block_digests.h"
+
 namespace cellmill::checkpoint {
 
 namespace fs = std::filesystem;
@@ -24,20 +26,15 @@ struct TensorEntry {
 
 struct Manifest {
   std::int64_t step = 0;
-  std::uint64_t bytes = 0;          ///< of state.h5
-  std::vector<std::string> blocks;  ///< digests of its blocks of kBlockBytes
+  io::BlockDigests content;  ///< of state.h5
   std::map<std::string, TensorEntry> tensors;
 };
-
-inline constexpr std::uint64_t kBlockBytes = 4 << 20;
 
 std::string manifest_text(const Manifest& manifest);
 /// Throws DataError: 66 if there is no such checkpoint, 65 if its manifest is missing, damaged, or
 /// of another format.
 Manifest read_manifest(const fs::path& checkpoint);
 
-/// Digests of a file's blocks.
-std::vector<std::string> digest_blocks(const fs::path& file);
 /// Throws DataError, with the range of bytes, unless size and every block are as the manifest says.
 void verify_file(const fs::path& file, const Manifest& manifest);
 

@@ -3,11 +3,15 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "base/error.h"
+#include "base/format.h"
 #include "base/huge_memory.h"
 #include "base/log.h"
 #include "base/stopwatch.h"
+#include "checkpoint/folder.h"
 #include "checkpoint/state_file.h"
 
 namespace cellmill::checkpoint {
@@ -35,7 +39,8 @@ void Writer::prepare(const State& state) {
 
 void Writer::save(std::int64_t step, State state, std::function<void()> published) {
   const Stopwatch caller;
-  finish();
+  finishing_ = false;
+  thread_.wait();
   check_storable(state);
   for (auto& [name, tensor] : state.tensors) {
     auto& copy = copies_[name];
@@ -43,14 +48,53 @@ void Writer::save(std::int64_t step, State state, std::function<void()> publishe
     copy.copy_(tensor.detach());
     tensor = copy;
   }
-  thread_.run([this, step, state = std::move(state), published = std::move(published),
+  thread_.run([this, piece = Piece{step, std::move(state), std::move(published)},
                stood = caller.seconds()] {
     const Stopwatch writing;
-    const auto path = checkpoint::save(folder_, step, state);
-    published();
-    log::info("saved {}: training stood still for {:.0f} ms, writing took {:.2f} s", path.string(),
-              1e3 * stood, writing.seconds());
+    if (persist(piece))
+      log::info("saved {}: training stood still for {:.0f} ms, writing took {:.2f} s",
+                place_of(folder_, piece.step).string(), 1e3 * stood, writing.seconds());
   });
+}
+
+void Writer::save_now(std::int64_t step, const State& state,
+                      const std::function<void()>& published) {
+  thread_.wait();
+  attempt({step, state, published});
+}
+
+void Writer::finish() {
+  finishing_ = true;
+  thread_.wait();
+}
+
+void Writer::attempt(const Piece& piece) {
+  before_();
+  checkpoint::save(folder_, piece.step, piece.state);
+  piece.published();
+}
+
+bool Writer::persist(const Piece& piece) {
+  constexpr double kMostRest = 60;
+  double rest = 0;
+  for (bool last = false;;) {
+    try {
+      attempt(piece);
+      return true;
+    } catch (const DataError& e) {
+      if (e.code() != Exit::kIo || last) throw;
+      log::warn("step {} could not be saved; trying again {}: {}", piece.step,
+                rest > 0 ? fmt::format("in {:.0f} s", rest) : "at once", e.text());
+    }
+    if (rest > 0 && !thread_.rest(rest)) {
+      last = finishing_;
+      if (!last) {
+        log::error("step {} was never saved: a later one takes its place", piece.step);
+        return false;
+      }
+    }
+    rest = std::clamp(2 * rest, 1.0, kMostRest);
+  }
 }
 
 }  // namespace cellmill::checkpoint

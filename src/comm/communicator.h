@@ -32,8 +32,16 @@ class Communicator {
   /// `finish_sums`. On the host, where ranks have no processor to spare for it, it is done at once.
   virtual void start_sum(at::Tensor& tensor) { all_reduce(tensor, Op::kSum); }
   virtual void finish_sums() {}
+  // Of a flat tensor whose length the number of ranks divides, in place; rank r's share is the
+  // r-th part.
+  /// Each rank's share of the sum; the rest is undefined. The bits are all_reduce's.
+  virtual void reduce_scatter(at::Tensor& flat);
+  /// Every rank's own share to all.
+  virtual void gather_shares(at::Tensor& flat);
   /// [n, ...] on every rank -> [size * n, ...] on every rank, in order of rank. Any dtype.
   virtual at::Tensor all_gather(const at::Tensor& tensor) = 0;
+  /// The same on `root` alone, elsewhere an undefined tensor.
+  virtual at::Tensor gather(const at::Tensor& tensor, int root);
   /// Contiguous, any dtype; in place.
   virtual void broadcast(at::Tensor& tensor, int root) = 0;
   virtual void barrier() = 0;

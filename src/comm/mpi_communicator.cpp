@@ -1,11 +1,12 @@
 #include "comm/mpi_communicator.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <climits>
 #include <cstring>
+#include <numeric>
+#include <type_traits>
 
 #include "comm/combine.h"
 
@@ -65,63 +66,59 @@ T* MpiCommunicator::workspace(std::int64_t count) {
   return reinterpret_cast<T*>(workspace_.data());
 }
 
-void MpiCommunicator::all_reduce(at::Tensor& tensor, Op op) {
-  require_host(tensor, "all_reduce");
-  const std::int64_t n = tensor.numel();
+template <class F>
+void MpiCommunicator::with_values(const at::Tensor& tensor, const char* call, const F& f) {
+  require_host(tensor, call);
   switch (tensor.scalar_type()) {
     case at::kFloat:
-      return reduce(tensor.data_ptr<float>(), n, op);
+      return f(tensor.data_ptr<float>());
     case at::kDouble:
-      return reduce(tensor.data_ptr<double>(), n, op);
+      return f(tensor.data_ptr<double>());
     case at::kLong:
-      return reduce(tensor.data_ptr<std::int64_t>(), n, op);
+      return f(tensor.data_ptr<std::int64_t>());
     case at::kByte:
-      return reduce(tensor.data_ptr<std::uint8_t>(), n, op);
+      return f(tensor.data_ptr<std::uint8_t>());
     default:
-      throw InternalError("all_reduce of " + tensor.toString());
+      throw InternalError(std::string(call) + " of " + tensor.toString());
   }
+}
+
+void MpiCommunicator::all_reduce(at::Tensor& tensor, Op op) {
+  with_values(tensor, "all_reduce", [&](auto* values) { reduce(values, tensor.numel(), op); });
+}
+
+void MpiCommunicator::reduce_scatter(at::Tensor& flat) {
+  if (flat.numel() > INT_MAX) return Communicator::reduce_scatter(flat);
+  with_values(flat, "reduce_scatter", [&](auto* values) {
+    const auto share = flat.numel() / size_;
+    if (node_ && node_->holds(values)) return scatter_in_memory(values, share);
+    std::vector<int> all(size_);
+    std::iota(all.begin(), all.end(), 0);
+    scatter_shares(values, all, share);
+  });
+}
+
+void MpiCommunicator::gather_shares(at::Tensor& flat) {
+  if (flat.numel() > INT_MAX) return Communicator::gather_shares(flat);
+  with_values(flat, "gather_shares", [&](auto* values) {
+    const auto share = flat.numel() / size_;
+    if (node_ && node_->holds(values)) return gather_in_memory(values, share);
+    using T = std::remove_pointer_t<decltype(values)>;
+    check_mpi(MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values, static_cast<int>(share),
+                            mpi_type<T>(), comm_),
+              "MPI_Allgather");
+  });
 }
 
 template <class T>
 void MpiCommunicator::reduce(T* values, std::int64_t count, Op op) {
   if (size_ == 1 || count == 0) return;
-  if (const auto places = node_ ? node_->places(values) : std::vector<std::byte*>();
-      !places.empty())
-    return reduce_in_memory(places, count, op, values);
+  if (node_ && node_->holds(values)) return reduce_in_memory(values, count, op);
   if (count * static_cast<std::int64_t>(sizeof(T)) * size_ <= options_.small_bytes)
     return reduce_small(values, count, op);
   const std::int64_t piece = std::max<std::int64_t>(options_.piece_bytes / sizeof(T), 1);
   for (std::int64_t begin = 0; begin < count; begin += piece)
     reduce_piece(values + begin, std::min(piece, count - begin), op);
-}
-
-template <class T>
-void MpiCommunicator::reduce_in_memory(const std::vector<std::byte*>& places, std::int64_t count,
-                                       Op op, T* own) {
-  const auto ranks = static_cast<std::int64_t>(places.size());
-  constexpr std::int64_t kLine = 64 / sizeof(T);  // no cache line has two writers
-  const auto cut = [&](std::int64_t r) {
-    return r == ranks ? count : count * r / ranks / kLine * kLine;
-  };
-  const auto begin = cut(node_->rank()), end = cut(node_->rank() + 1);
-  const auto parts_at = [&](std::int64_t i) {
-    std::vector<T*> parts;
-    for (auto* place : places) parts.push_back(reinterpret_cast<T*>(place) + i);
-    return parts;
-  };
-  constexpr std::int64_t kGrain = 1 << 16;
-  node_->meet();
-  at::parallel_for(begin, end, kGrain, [&](std::int64_t from, std::int64_t to) {
-    const auto parts = parts_at(from);
-    combine_in_order(across_->size() == 1 ? parts : std::vector<T*>{own + from}, parts, to - from,
-                     op);
-  });
-  if (across_->size() > 1) {
-    across_->reduce(own + begin, end - begin, op);
-    for (T* part : parts_at(begin))
-      if (part != own + begin) std::copy_n(own + begin, end - begin, part);
-  }
-  node_->meet();
 }
 
 template <class T>
@@ -141,24 +138,84 @@ void MpiCommunicator::reduce_piece(T* values, std::int64_t count, Op op) {
     places[r] = static_cast<int>(count * r / size_);
     shares[r] = static_cast<int>(count * (r + 1) / size_) - places[r];
   }
+  scatter_piece(values, places, shares, op);
+  check_mpi(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values, shares.data(), places.data(),
+                           mpi_type<T>(), comm_),
+            "MPI_Allgatherv");
+}
+
+template <class T>
+void MpiCommunicator::scatter_piece(T* values, const std::vector<int>& places,
+                                    const std::vector<int>& shares, Op op) {
   const int mine = shares[rank_];
   T* others = workspace<T>(static_cast<std::int64_t>(mine) * size_);
   T* share = values + places[rank_];
-  std::vector<int> sent(size_), received(size_), arrivals(size_);
+  std::vector<int> sent(shares), received(size_, mine), arrivals(size_);
   std::vector<T*> parts(size_);
   for (int r = 0; r < size_; ++r) {
     arrivals[r] = r * mine;
     parts[r] = r == rank_ ? share : others + arrivals[r];
-    sent[r] = r == rank_ ? 0 : shares[r];
-    received[r] = r == rank_ ? 0 : mine;
   }
+  sent[rank_] = received[rank_] = 0;
   check_mpi(MPI_Alltoallv(values, sent.data(), places.data(), mpi_type<T>(), others,
                           received.data(), arrivals.data(), mpi_type<T>(), comm_),
             "MPI_Alltoallv");
   combine_in_order({share}, parts, mine, op);
-  check_mpi(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values, shares.data(), places.data(),
-                           mpi_type<T>(), comm_),
-            "MPI_Allgatherv");
+}
+
+template <class T>
+void MpiCommunicator::scatter_shares(T* values, const std::vector<int>& ranks, std::int64_t share) {
+  if (size_ == 1) return;
+  std::vector<int> places;
+  for (const int rank : ranks) places.push_back(static_cast<int>(rank * share));
+  const std::int64_t piece = std::max<std::int64_t>(options_.piece_bytes / sizeof(T) / size_, 1);
+  for (std::int64_t begin = 0; begin < share; begin += piece)
+    scatter_piece(values + begin, places,
+                  std::vector<int>(size_, static_cast<int>(std::min(piece, share - begin))),
+                  Op::kSum);
+}
+
+// What the ranks of a machine do in its memory; ranks of the same place on all machines then go on
+// by messages, each with what its machine has combined.
+
+template <class T>
+void MpiCommunicator::reduce_in_memory(T* own, std::int64_t count, Op op) {
+  constexpr std::int64_t kLine = 64 / sizeof(T);  // no cache line has two writers
+  const std::int64_t ranks = node_->size();
+  const auto cut = [&](std::int64_t r) {
+    return r == ranks ? count : count * r / ranks / kLine * kLine;
+  };
+  const auto begin = cut(node_->rank()), n = cut(node_->rank() + 1) - begin;
+  const bool alone = across_->size() == 1;
+  node_->meet();
+  node_->combine(own + begin, n, op, alone ? NodeMemory::Into::kAll : NodeMemory::Into::kOwn);
+  if (!alone) {
+    across_->reduce(own + begin, n, op);
+    node_->spread(own + begin, n * sizeof(T));
+  }
+  node_->meet();
+}
+
+template <class T>
+void MpiCommunicator::scatter_in_memory(T* own, std::int64_t share) {
+  node_->meet();
+  for (const int rank : line_)
+    node_->combine(own + rank * share, share, Op::kSum, NodeMemory::Into::kOwn);
+  across_->scatter_shares(own, line_, share);
+  node_->meet();
+}
+
+template <class T>
+void MpiCommunicator::gather_in_memory(T* own, std::int64_t share) {
+  std::vector<int> places, shares(line_.size(), static_cast<int>(share));
+  for (const int rank : line_) places.push_back(static_cast<int>(rank * share));
+  if (line_.size() > 1)
+    check_mpi(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, own, shares.data(), places.data(),
+                             mpi_type<T>(), across_->comm_),
+              "MPI_Allgatherv");
+  node_->meet();
+  for (const int place : places) node_->spread(own + place, share * sizeof(T));
+  node_->meet();
 }
 
 at::Tensor MpiCommunicator::zeros(std::int64_t count, const at::TensorOptions& options) {
@@ -169,9 +226,41 @@ at::Tensor MpiCommunicator::zeros(std::int64_t count, const at::TensorOptions& o
     auto apart = options_;
     apart.sharing_ranks = 1;
     across_ = std::make_unique<MpiCommunicator>(node_->across(), apart);
+    line_.resize(across_->size());
+    check_mpi(MPI_Allgather(&rank_, 1, MPI_INT, line_.data(), 1, MPI_INT, across_->comm_),
+              "MPI_Allgather");
   }
   const auto shared = node_->zeros(count, options);
   return shared.defined() ? shared : Communicator::zeros(count, options);
+}
+
+at::Tensor MpiCommunicator::room_for_all(const at::Tensor& mine, const char* call) const {
+  require_host(mine, call);
+  if (mine.dim() == 0) throw InternalError(std::string(call) + " of a tensor without dimensions");
+  std::vector<std::int64_t> shape = mine.sizes().vec();
+  shape[0] *= size_;
+  return at::empty(shape, mine.options());
+}
+
+at::Tensor MpiCommunicator::gather(const at::Tensor& tensor, int root) {
+  const at::Tensor mine = tensor.contiguous();
+  at::Tensor all;
+  if (rank_ == root) all = room_for_all(mine, "gather");
+  const auto bytes = static_cast<std::int64_t>(mine.nbytes());
+  for (int r = 0; r < size_; ++r) {
+    if (r == rank_ && r == root) std::memcpy(bytes_of(all) + r * bytes, bytes_of(mine), bytes);
+    if ((r == rank_) == (rank_ == root)) continue;  // neither sends nor receives
+    for (std::int64_t begin = 0; begin < bytes; begin += options_.message_bytes) {
+      const auto n = std::min(options_.message_bytes, bytes - begin);
+      if (r == rank_)
+        check_mpi(MPI_Send(bytes_of(mine) + begin, n, MPI_BYTE, root, 0, comm_), "MPI_Send");
+      else
+        check_mpi(MPI_Recv(bytes_of(all) + r * bytes + begin, n, MPI_BYTE, r, 0, comm_,
+                           MPI_STATUS_IGNORE),
+                  "MPI_Recv");
+    }
+  }
+  return all;
 }
 
 void MpiCommunicator::gather_bytes(const std::byte* mine, std::int64_t count, std::byte* all) {
@@ -190,11 +279,7 @@ void MpiCommunicator::gather_bytes(const std::byte* mine, std::int64_t count, st
 
 at::Tensor MpiCommunicator::all_gather(const at::Tensor& tensor) {
   const at::Tensor mine = tensor.contiguous();
-  require_host(mine, "all_gather");
-  if (mine.dim() == 0) throw InternalError("all_gather of a tensor without dimensions");
-  std::vector<std::int64_t> shape = mine.sizes().vec();
-  shape[0] *= size_;
-  at::Tensor all = at::empty(shape, mine.options());
+  at::Tensor all = room_for_all(mine, "all_gather");
   if (mine.nbytes() > 0) gather_bytes(bytes_of(mine), mine.nbytes(), bytes_of(all));
   return all;
 }

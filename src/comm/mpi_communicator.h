@@ -29,7 +29,10 @@ class MpiCommunicator : public Communicator {
   int size() const override { return size_; }
   at::Tensor zeros(std::int64_t count, const at::TensorOptions& options) override;
   void all_reduce(at::Tensor& tensor, Op op) override;
+  void reduce_scatter(at::Tensor& flat) override;
+  void gather_shares(at::Tensor& flat) override;
   at::Tensor all_gather(const at::Tensor& tensor) override;
+  at::Tensor gather(const at::Tensor& tensor, int root) override;
   void broadcast(at::Tensor& tensor, int root) override;
   void barrier() override;
   std::string broadcast_text(const std::string& text, int root) override;
@@ -38,14 +41,30 @@ class MpiCommunicator : public Communicator {
   void close() override;
 
  private:
+  /// Calls f with a typed pointer to the values of a contiguous host tensor.
+  template <class F>
+  void with_values(const at::Tensor& tensor, const char* call, const F& f);
   template <class T>
   void reduce(T* values, std::int64_t count, Op op);
-  template <class T>
-  void reduce_in_memory(const std::vector<std::byte*>& places, std::int64_t count, Op op, T* own);
   template <class T>
   void reduce_small(T* values, std::int64_t count, Op op);
   template <class T>
   void reduce_piece(T* values, std::int64_t count, Op op);
+  /// Rank r's result, of shares[r] values, to its places[r].
+  template <class T>
+  void scatter_piece(T* values, const std::vector<int>& places, const std::vector<int>& shares,
+                     Op op);
+  /// The shares of `ranks`, which are this world's ranks or stand for them, to each of these.
+  template <class T>
+  void scatter_shares(T* values, const std::vector<int>& ranks, std::int64_t share);
+  template <class T>
+  void reduce_in_memory(T* own, std::int64_t count, Op op);
+  template <class T>
+  void scatter_in_memory(T* own, std::int64_t share);
+  template <class T>
+  void gather_in_memory(T* own, std::int64_t share);
+  /// [n, ...] -> uninitialised [size * n, ...], on the host.
+  at::Tensor room_for_all(const at::Tensor& mine, const char* call) const;
   void broadcast_bytes(std::byte* bytes, std::int64_t count, int root);
   void gather_bytes(const std::byte* mine, std::int64_t count, std::byte* all);
   template <class T>
@@ -55,8 +74,10 @@ class MpiCommunicator : public Communicator {
   MpiOptions options_;
   int rank_ = 0, size_ = 1;
   std::vector<std::byte> workspace_;
-  std::unique_ptr<NodeMemory> node_;         // once `zeros` was called
-  std::unique_ptr<MpiCommunicator> across_;  // with it: the ranks of this place on all machines
+  // once `zeros` was called:
+  std::unique_ptr<NodeMemory> node_;
+  std::unique_ptr<MpiCommunicator> across_;  ///< ranks of this place on all machines
+  std::vector<int> line_;                    ///< their ranks in this world
 };
 
 /// Throws Error (71) with the library's words for `code`, if it is not MPI_SUCCESS.

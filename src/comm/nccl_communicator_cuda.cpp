@@ -42,6 +42,8 @@ class NcclCommunicator : public Communicator {
   void all_reduce(at::Tensor& tensor, Op op) override;
   void start_sum(at::Tensor& tensor) override;
   void finish_sums() override;
+  void reduce_scatter(at::Tensor& flat) override;
+  void gather_shares(at::Tensor& flat) override;
   at::Tensor all_gather(const at::Tensor& tensor) override;
   void broadcast(at::Tensor& tensor, int root) override;
   void barrier() override;
@@ -147,6 +149,27 @@ void NcclCommunicator::all_reduce(at::Tensor& tensor, Op op) {
   reduce(tensor, ncclMax);
   reduce(nan, ncclMax);
   tensor.masked_fill_(nan.to(at::kBool), NAN);
+}
+
+void NcclCommunicator::reduce_scatter(at::Tensor& flat) {
+  require_own(flat, "reduce_scatter");
+  if (flat.numel() == 0) return;
+  const auto share = flat.numel() / size();
+  const ncclDataType_t type = nccl_type(flat);
+  auto own = flat.narrow(0, rank() * share, share);
+  in_order("ncclReduceScatter", [&](cudaStream_t stream) {
+    return ncclReduceScatter(flat.data_ptr(), own.data_ptr(), share, type, ncclSum, comm_, stream);
+  });
+}
+
+void NcclCommunicator::gather_shares(at::Tensor& flat) {
+  require_own(flat, "gather_shares");
+  if (flat.numel() == 0) return;
+  const auto own = flat.narrow(0, rank() * (flat.numel() / size()), flat.numel() / size());
+  in_order("ncclAllGather", [&](cudaStream_t stream) {
+    return ncclAllGather(own.const_data_ptr(), flat.data_ptr(), own.nbytes(), ncclUint8, comm_,
+                         stream);
+  });
 }
 
 at::Tensor NcclCommunicator::all_gather(const at::Tensor& tensor) {

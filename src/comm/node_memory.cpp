@@ -1,10 +1,12 @@
 #include "comm/node_memory.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/from_blob.h>
 
 #include <cstring>
 
 #include "base/log.h"
+#include "comm/combine.h"
 #include "comm/mpi_communicator.h"
 
 namespace cellmill::comm {
@@ -63,16 +65,38 @@ at::Tensor NodeMemory::zeros(std::int64_t count, const at::TensorOptions& option
   return at::from_blob(own, {count}, options);
 }
 
-std::vector<std::byte*> NodeMemory::places(const void* own) const {
+const NodeMemory::Window* NodeMemory::window_of(const void* own) const {
   const auto* byte = static_cast<const std::byte*>(own);
-  for (const auto& window : windows_) {
-    const auto* begin = window.parts[rank_];
-    if (byte < begin || byte >= begin + window.bytes) continue;
-    std::vector<std::byte*> places;
-    for (auto* part : window.parts) places.push_back(part + (byte - begin));
-    return places;
-  }
-  return {};
+  for (const auto& window : windows_)
+    if (byte >= window.parts[rank_] && byte < window.parts[rank_] + window.bytes) return &window;
+  return nullptr;
+}
+
+template <class T>
+void NodeMemory::combine(T* own, std::int64_t count, Op op, Into into) {
+  if (count == 0) return;
+  const auto& parts = window_of(own)->parts;
+  const auto place = reinterpret_cast<std::byte*>(own) - parts[rank_];
+  constexpr std::int64_t kGrain = 1 << 16;
+  at::parallel_for(0, count, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<T*> from;
+    for (auto* part : parts) from.push_back(reinterpret_cast<T*>(part + place) + begin);
+    combine_in_order(into == Into::kAll ? from : std::vector<T*>{own + begin}, from, end - begin,
+                     op);
+  });
+}
+
+template void NodeMemory::combine(float*, std::int64_t, Op, Into);
+template void NodeMemory::combine(double*, std::int64_t, Op, Into);
+template void NodeMemory::combine(std::int64_t*, std::int64_t, Op, Into);
+template void NodeMemory::combine(std::uint8_t*, std::int64_t, Op, Into);
+
+void NodeMemory::spread(const void* own, std::size_t bytes) {
+  if (bytes == 0) return;
+  const auto& parts = window_of(own)->parts;
+  const auto place = static_cast<const std::byte*>(own) - parts[rank_];
+  for (int r = 0; r < size_; ++r)
+    if (r != rank_) std::memcpy(parts[r] + place, own, bytes);
 }
 
 void NodeMemory::meet() {

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "comm/failure.h"
+#include "comm/host_memory.h"
 #include "comm/launch.h"
 
 namespace cellmill::comm {
@@ -75,6 +76,7 @@ void set_failure_folder(const std::string& folder) {
 }
 
 int run_world(int argc, char** argv, const std::function<int(World&)>& body) {
+  keep_host_memory();
   World world;
   Launch launch;
   world.host = host_name();

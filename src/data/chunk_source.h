@@ -63,7 +63,7 @@ struct SourceOptions {
   std::string genes;  ///< npz: text file, one name a line; empty: <path>/genes.txt
   std::string layer;  ///< h5ad: X (empty), raw, or a layer's name
   std::int64_t chunk_cells = 4096;  ///< pack, h5ad, synthetic: cells a chunk
-  bool verify = true;               ///< pack: compare digests whenever blocks are read
+  bool verify = true;               ///< compare digests: of label codes, of a store's blocks
   bool raw_counts = false;  ///< the values are counts: normalise to log1p of counts per 10,000
   // synthetic
   std::int64_t synthetic_cells = 4096;

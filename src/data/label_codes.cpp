@@ -7,9 +7,11 @@
 #include "base/format.h"
 #include "base/nearest.h"
 #include "data/metadata_command.h"
+#include "io/block_digests.h"
 #include "io/digest.h"
 #include "io/files.h"
 #include "io/json.h"
+#include "io/sealed.h"
 
 namespace cellmill::data {
 namespace {
@@ -29,11 +31,27 @@ std::string again(const SourceOptions& options) {
   return "run again: " + preprocess_command(options);
 }
 
+/// Compares labels.h5 with labels.digests.json, where a newer tool has written one.
+void verify_codes(const SourceOptions& options, const std::string& path) {
+  const std::string file = metadata_folder(options) + "/labels.digests.json";
+  if (!fs::exists(file)) return;
+  const std::string text = io::read_text(file);
+  const json content = json::parse(text, nullptr, false);
+  if (io::seal_of_json(text) != io::Seal::kHolds || !content.is_object())
+    throw DataError({file, fmt::format("bytes 0 to {}", text.size()), {}, {}},
+                    "is damaged: its digest differs", again(options));
+  io::BlockDigests digests;
+  digests.bytes = content.value("bytes", std::uint64_t{0});
+  digests.blocks = content.value("blocks", digests.blocks);
+  io::verify_blocks(path, digests, again(options));
+}
+
 /// Opens labels.h5 after checking that it is what it should be.
 io::H5File open_codes(const SourceOptions& options) {
   const std::string folder = metadata_folder(options);
   const std::string path = folder + "/labels.h5";
   if (!fs::exists(path)) throw_no_codes(options);
+  if (options.verify) verify_codes(options, path);
   io::H5File file = io::H5File::open(path);
   const std::string format =
       file.has_attribute("/", "format") ? file.string_attribute("/", "format") : "none";
@@ -44,7 +62,8 @@ io::H5File open_codes(const SourceOptions& options) {
   const std::string expected = file.string_attribute("/", "vocabulary_digest");
   const std::string found = io::digest_file(vocabulary);
   if (expected != found)
-    throw DataError({vocabulary, {}, "digest " + expected, found},
+    throw DataError({vocabulary, fmt::format("bytes 0 to {}", fs::file_size(vocabulary)),
+                     "digest " + expected, found},
                     "not the vocabulary that labels.h5 was made with", again(options));
   return file;
 }

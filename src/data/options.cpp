@@ -25,7 +25,9 @@ void describe(config::Schema& s, SourceOptions& o) {
   s.field("layer", o.layer, "h5ad: empty for X, raw for raw/X, or the name of a layer");
   s.field("chunk_cells", o.chunk_cells, "pack, h5ad, synthetic: cells of a chunk",
           config::at_least(1));
-  s.field("verify", o.verify, "pack: compare digests whenever blocks are read");
+  s.field("verify", o.verify,
+          "compare digests: of label codes when they are opened, of a store's blocks when they are "
+          "read");
   s.field("raw_counts", o.raw_counts,
           "the values are counts: normalise them to log1p of counts per 10,000");
   s.field("synthetic_cells", o.synthetic_cells, "synthetic: cells", config::not_negative());

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "checkpoint/checkpoint.h"
 #include "infer/load_model.h"
+#include "infer/run_damage.h"
 #include "io/json.h"
 
 namespace cellmill::infer {
@@ -28,6 +29,17 @@ std::vector<Verdict> verdicts_of(const fs::path& folder) {
     }
   }
   return verdicts;
+}
+
+/// What the newest whole one says.
+std::optional<Points> points_of(const std::vector<Verdict>& verdicts) {
+  for (auto v = verdicts.rbegin(); v != verdicts.rend(); ++v) {
+    if (!v->problem.empty()) continue;
+    const auto numbers = checkpoint::load(v->checkpoint).numbers;
+    if (!numbers.contains("points")) return {};
+    return Points{numbers.at("points"), numbers.at("settled")};
+  }
+  return {};
 }
 
 std::uintmax_t bytes_of(const fs::path& folder) {
@@ -80,7 +92,11 @@ Inspection inspect(const fs::path& where, Verify verify) {
   const fs::path folder = fs::absolute(i.checkpoint).parent_path();
   i.best_step = best_step(folder);
   i.verdicts = {{i.checkpoint, i.step, {}}};
-  if (verify == Verify::kAll) i.verdicts = verdicts_of(folder);
+  if (verify == Verify::kAll) {
+    i.verdicts = verdicts_of(folder);
+    if (fs::exists(folder.parent_path() / "config.yaml"))
+      i.damage = damage_of_run(folder.parent_path(), points_of(i.verdicts));
+  }
   i.figures = last_figures(folder.parent_path());
   return i;
 }
@@ -115,6 +131,7 @@ std::string text_of(const Inspection& i, Detail detail) {
     line("digests", verdict.problem.empty() ? fmt::format("{}: every digest holds",
                                                           verdict.checkpoint.filename().string())
                                             : "BROKEN: " + verdict.problem);
+  for (const std::string& problem : i.damage) line("digests", "BROKEN: " + problem);
   text.pop_back();
   return text;
 }
@@ -144,7 +161,8 @@ std::string json_of(const Inspection& i) {
                                {"step", verdict.step},
                                {"valid", verdict.problem.empty()},
                                {"problem", verdict.problem}});
-  return json.dump(2);
+  json["damage"] = i.damage;
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);  // a problem may quote damage
 }
 
 }  // namespace cellmill::infer

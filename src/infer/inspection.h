@@ -31,6 +31,7 @@ struct Inspection {
   std::uintmax_t bytes = 0;                                 ///< of the checkpoint
   std::optional<std::int64_t> best_step;
   std::vector<Verdict> verdicts;               ///< of the one that is shown, or of all of the run
+  std::vector<std::string> damage;             ///< of the run's other files, with kAll
   std::map<std::string, LastFigures> figures;  ///< by split; empty for a lone checkpoint
 };
 

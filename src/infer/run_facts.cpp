@@ -1,9 +1,13 @@
 #include "infer/run_facts.h"
 
+#include <algorithm>
 #include <sstream>
 
+#include "base/error.h"
+#include "base/format.h"
 #include "io/files.h"
 #include "io/json.h"
+#include "io/sealed.h"
 
 namespace cellmill::infer {
 
@@ -13,8 +17,14 @@ namespace fs = std::filesystem;
 std::optional<std::int64_t> best_step(const fs::path& checkpoints) {
   const fs::path file = checkpoints / "best.json";
   if (!fs::exists(file)) return {};
-  const Json best = Json::parse(io::read_text(file), nullptr, false);
-  if (!best.is_object() || !best.contains("step") || !best["step"].is_number_integer()) return {};
+  std::string text = io::read_text(file);
+  const std::size_t last = std::max<std::size_t>(text.size(), 1) - 1;
+  if (text.ends_with('\n')) text.pop_back();
+  const Json best = Json::parse(text, nullptr, false);
+  if (!best.is_object() || !best.value("step", Json()).is_number_integer() ||
+      io::seal_of_json(text) == io::Seal::kBroken)
+    throw DataError({file.string(), fmt::format("bytes 0 to {}", last), "", ""}, "is damaged",
+                    "name one checkpoint; cellmill train --resume writes the file anew");
   return best["step"].get<std::int64_t>();
 }
 

@@ -8,7 +8,8 @@
 
 namespace cellmill::infer {
 
-/// The step that `checkpoints`/best.json marks, if there is one that can be read.
+/// The step that `checkpoints`/best.json marks, if there is one. Throws DataError (65) if it is
+/// damaged.
 std::optional<std::int64_t> best_step(const std::filesystem::path& checkpoints);
 
 /// The last point of every split in a run's metrics.jsonl.

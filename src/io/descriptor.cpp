@@ -86,6 +86,16 @@ void Descriptor::write(const void* data, std::size_t bytes) {
   }
 }
 
+void Descriptor::write_whole(const void* data, std::size_t bytes) {
+  const auto before = static_cast<off_t>(size());
+  try {
+    write(data, bytes);
+  } catch (const DataError&) {
+    if (::ftruncate(number_, before) == 0) ::lseek(number_, before, SEEK_SET);
+    throw;
+  }
+}
+
 void Descriptor::write_at(const void* data, std::size_t bytes, std::uint64_t offset) {
   for (std::size_t done = 0; done < bytes;) {
     ssize_t n = ::pwrite(number_, static_cast<const char*>(data) + done, bytes - done,

@@ -28,6 +28,8 @@ class Descriptor {
   /// Asks the system to read these bytes soon, in the background; any thread.
   void expect(std::uint64_t offset, std::uint64_t bytes) const;
   void write(const void* data, std::size_t bytes);
+  /// All, or where the system refuses none: what got there is cut off again.
+  void write_whole(const void* data, std::size_t bytes);
   void write_at(const void* data, std::size_t bytes, std::uint64_t offset);
   /// False if another process holds the lock; it is held until the file is closed.
   bool try_lock();

@@ -8,6 +8,8 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/format.h"
+#include "base/log.h"
 #include "io/files.h"
 #include "io/protobuf.h"
 #include "io/records.h"
@@ -95,6 +97,12 @@ EventFacts facts_of(std::string_view data) {
   return facts;
 }
 
+std::string broken_end(const fs::path& file, std::string_view text, std::string_view rest) {
+  return fmt::format(
+      "{}: bytes {} to {}: are no whole records: the writer was killed, or the file is damaged",
+      file.string(), text.size() - rest.size(), text.size() - 1);
+}
+
 }  // namespace
 
 struct EventWriter::State {
@@ -103,12 +111,16 @@ struct EventWriter::State {
   std::string buffer;
 
   void write_out() {
-    file.write(buffer.data(), buffer.size());
+    file.write_whole(buffer.data(), buffer.size());
     buffer.clear();
   }
   void write(Message event) {
     buffer += framed(event.real(event::kWallTime, now()).bytes());
-    if (buffer.size() >= kBufferBytes) write_out();
+    if (buffer.size() < kBufferBytes) return;
+    try {
+      write_out();
+    } catch (const DataError&) {  // kept; `flush` is where it is told
+    }
   }
   void summarise(const Message& value, std::int64_t step) {
     Message summary;
@@ -233,8 +245,22 @@ void EventWriter::drop_from(const fs::path& folder, std::int64_t step) {
       EventFacts facts = facts_of(*data);
       if (facts.header || (facts.step < step && !facts.run_end)) kept += framed(*data);
     }
+    if (!rest.empty()) log::warn("{}; they are dropped", broken_end(file, text, rest));
     if (kept != text) write_text_atomically(file, kept);
   }
+}
+
+std::vector<std::string> EventWriter::damage(const fs::path& folder) {
+  std::vector<std::string> problems;
+  for (const fs::path& file : event_files(folder)) {
+    const std::string text = read_text(file);
+    std::string_view rest = text;
+    while (take_record(rest)) {
+    }
+    if (!rest.empty()) problems.push_back(broken_end(file, text, rest));
+    if (text.empty()) problems.push_back(file.string() + ": byte 0: is cut short: no header");
+  }
+  return problems;
 }
 
 }  // namespace cellmill::io

@@ -50,13 +50,16 @@ class EventWriter {
   /// START). Two of them are written: TensorBoard takes the first that it meets as a beginning, and
   /// purges from the second on; so this works in the same file and in a later one.
   void restart_at(std::int64_t step);
-  void flush();  ///< data synced
+  /// Data synced. What the system refused before is kept and written here; throws if it still does.
+  void flush();
   const std::string& path() const;
 
   /// Rewrites, atomically each, the event files of `folder` without the summaries at `step` and
-  /// after, without the mark of a run's end, and without a last record that was cut. No folder, no
-  /// files: nothing happens.
+  /// after, without the mark of a run's end, and (with a warning) without what comes after the last
+  /// whole record. No folder, no files: nothing happens.
   static void drop_from(const std::filesystem::path& folder, std::int64_t step);
+  /// "FILE: bytes: what" of each event file of `folder` that does not end with a whole record.
+  static std::vector<std::string> damage(const std::filesystem::path& folder);
 
  private:
   struct State;

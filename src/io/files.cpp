@@ -26,7 +26,7 @@ fs::path temporary_beside(const fs::path& target) {
   ::gethostname(host, sizeof host - 1);
   for (;;) {
     fs::path candidate =
-        folder_of(target) / (std::string(".unfinished-") + host + "-" + std::to_string(::getpid()) +
+        folder_of(target) / (std::string(kUnfinished) + host + "-" + std::to_string(::getpid()) +
                              "-" + std::to_string(counter++));
     std::error_code ignored;
     if (!fs::exists(fs::symlink_status(candidate, ignored))) return candidate;
@@ -117,6 +117,18 @@ void publish_folder(const fs::path& target,
   });
 }
 
+void remove_unfinished(const fs::path& folder) {
+  std::vector<fs::path> leftovers;
+  std::error_code failed;
+  for (fs::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed))
+    if (it->path().filename().string().starts_with(kUnfinished)) leftovers.push_back(it->path());
+  if (failed) throw_system_error(folder, "list", failed.value());
+  for (const fs::path& path : leftovers) {
+    fs::remove_all(path, failed);
+    if (failed) throw_system_error(path, "delete", failed.value());
+  }
+}
+
 void sync_file(const fs::path& path) { Descriptor(path, Descriptor::Mode::kRead).sync(); }
 
 void sync_folder(const fs::path& path) {
@@ -137,9 +149,18 @@ std::uint64_t free_bytes(const fs::path& path) {
 LineFile::LineFile(const fs::path& path) : file_(path, Descriptor::Mode::kAppend) {}
 
 void LineFile::append(std::string_view line) {
-  std::string bytes(line);
-  bytes += '\n';
-  file_.write(bytes.data(), bytes.size());
+  unwritten_.append(line) += '\n';
+  write_out();
+}
+
+void LineFile::sync() {
+  write_out();
+  file_.sync();
+}
+
+void LineFile::write_out() {
+  file_.write_whole(unwritten_.data(), unwritten_.size());
+  unwritten_.clear();
 }
 
 void LineFile::filter(const fs::path& path,

@@ -15,6 +15,9 @@ namespace cellmill::io {
 
 namespace fs = std::filesystem;
 
+/// Prefix of what is not, or no longer, whole.
+inline constexpr const char* kUnfinished = ".unfinished-";
+
 /// Throws DataError (66 if it is not there).
 std::string read_text(const fs::path& path);
 void write_text_atomically(const fs::path& path, std::string_view text);
@@ -27,6 +30,8 @@ void publish_file(const fs::path& target,
 /// untouched. `target` must not exist.
 void publish_folder(const fs::path& target,
                     const std::function<void(const fs::path& temporary)>& fill);
+/// Removes what killed writers left in a folder that nobody else writes to.
+void remove_unfinished(const fs::path& folder);
 void sync_file(const fs::path& path);
 void sync_folder(const fs::path& path);
 /// Bytes that an ordinary user may still write there.
@@ -36,13 +41,18 @@ std::uint64_t free_bytes(const fs::path& path);
 class LineFile {
  public:
   explicit LineFile(const fs::path& path);
+  /// What the system refuses is kept, whole, for the next call of either.
   void append(std::string_view line);
+  void sync();
   /// Rewrites `path` atomically with the lines for which `keep` is true; a last line without its
   /// newline (the writer was killed) goes too. No file: nothing happens. Call before opening it.
   static void filter(const fs::path& path, const std::function<bool(std::string_view line)>& keep);
 
  private:
+  void write_out();
+
   Descriptor file_;
+  std::string unwritten_;
 };
 
 }  // namespace cellmill::io

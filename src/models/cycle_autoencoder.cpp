@@ -93,14 +93,13 @@ Losses CycleAutoencoder::losses(const data::Batch& batch, const StepContext& con
   return run(batch, draw(batch, context.seed), context, false).losses;
 }
 
-CycleOutputs CycleAutoencoder::dense_passes(const data::Batch& batch, const at::Tensor& targets,
-                                            const StepContext& context,
-                                            bool keep_contributions) const {
+CycleOutputs CycleAutoencoder::plain_passes(const data::Batch& batch, const at::Tensor& targets,
+                                            const StepContext& context) const {
   const auto x = dense(batch);
   const auto from = generator_.routes(batch.labels), to = generator_.routes(targets);
   CycleOutputs out;
-  out.first = generator_.pass(x, from, to, keep_contributions);
-  out.second = generator_.pass(out.first.output, to, from, keep_contributions);
+  out.first = generator_.pass(x, from, to, true);
+  out.second = generator_.pass(out.first.output, to, from, true);
   out.target_logits = classifier_.logits(out.first.output, /*frozen=*/true);
   out.real_logits = classifier_.logits(x, /*frozen=*/false);
   out.squared_error = nn::squared_error_sum(out.second.output, x);
@@ -114,9 +113,9 @@ CycleOutputs CycleAutoencoder::run(const data::Batch& batch, const at::Tensor& t
                                    const StepContext& context, bool keep_contributions) {
   const auto& weight = options_.loss;
   const auto cells = static_cast<double>(batch.global_cells);
-  CycleOutputs out = factored(batch, context) && !keep_contributions
-                         ? factored_passes(batch, targets, context)
-                         : dense_passes(batch, targets, context, keep_contributions);
+  CycleOutputs out = keep_contributions         ? plain_passes(batch, targets, context)
+                     : factored(batch, context) ? factored_passes(batch, targets, context)
+                                                : dense_passes(batch, targets, context);
 
   const auto over =
       weight.reconstruction_over == "sum" ? cells : cells * static_cast<double>(batch.genes);

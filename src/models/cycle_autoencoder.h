@@ -58,7 +58,8 @@ class CycleAutoencoder final : public Model,
   std::vector<at::Tensor> contributions(const data::Batch& batch) override;
   std::vector<at::Tensor> context_probabilities(const data::Batch& batch) override;
 
-  /// The step's forward pass with given target contexts [B, F].
+  /// The step's forward pass with given target contexts [B, F]. What the heads contribute is kept
+  /// by the plain passes alone, so asking for it asks for these.
   CycleOutputs run(const data::Batch& batch, const at::Tensor& targets, const StepContext& context,
                    bool keep_contributions);
   at::Tensor draw(const data::Batch& batch, std::uint64_t seed) const;
@@ -68,9 +69,12 @@ class CycleAutoencoder final : public Model,
   friend class CycleEvaluation;
   nn::Csr csr(const data::Batch& batch) const;
   at::Tensor dense(const data::Batch& batch) const;
-  /// The step's passes as they are written above.
+  /// The step's passes as they are written above, head by head.
+  CycleOutputs plain_passes(const data::Batch& batch, const at::Tensor& targets,
+                            const StepContext& context) const;
+  /// The same with all heads in one product: cycle_dense.cpp.
   CycleOutputs dense_passes(const data::Batch& batch, const at::Tensor& targets,
-                            const StepContext& context, bool keep_contributions) const;
+                            const StepContext& context);
   /// The same without any [B, G] matrix: cycle_factored.cpp.
   CycleOutputs factored_passes(const data::Batch& batch, const at::Tensor& targets,
                                const StepContext& context);
@@ -96,7 +100,7 @@ class CycleAutoencoder final : public Model,
   std::vector<double> keep_;              ///< a field: probability that a target is the source
   std::vector<std::int64_t> match_kept_;  ///< places of loss.match_kept
   std::optional<Populations> populations_;
-  nn::GeneTables tables_;  ///< of the factored form
+  nn::GeneTables tables_;
   bool said_form_ = false;
 };
 

@@ -1,6 +1,6 @@
 // The step of the cycle autoencoder without any cells x genes matrix: a generated cell is U D^T,
 // and whatever reads it needs only U and products of weights with weights (nn/gene_products.h),
-// which cost the same for any number of cells. Beside dense_passes, whose results it equals.
+// which cost the same for any number of cells. Beside plain_passes, whose results it equals.
 #include <ATen/ATen.h>
 
 #include <algorithm>

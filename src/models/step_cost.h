@@ -12,6 +12,7 @@ struct StepShape {
   double nonzeros = 0;  ///< stored entries a cell
   double ranks = 1;     ///< work that does not depend on the cells is divided over them
   bool on_host = true;  ///< the CPU, or a GPU
+  double shares = 1;    ///< that the optimiser's moments and update are cut into
 };
 
 struct StepCost {

@@ -31,17 +31,30 @@ double median_seconds(const std::function<at::Tensor()>& work) {
   return times[times.size() / 2];
 }
 
-/// Cells as a first layer meets them, the Gram of its weights.
+/// The three products of a layer over genes: cells to codes, codes to cells, the weights' gradient.
 double product_flops(const RateShape& s, at::TensorOptions options) {
-  const auto x = at::rand({s.cells, s.genes}, options), w = at::rand({s.genes, s.columns}, options);
-  auto h = at::empty({s.cells, s.columns}, options),
-       gram = at::empty({s.columns, s.columns}, options);
+  const auto w = at::rand({s.genes, s.columns}, options);
+  auto x = at::rand({s.cells, s.genes}, options), h = at::empty({s.cells, s.columns}, options),
+       gradient = at::empty_like(w);
   const double seconds = median_seconds([&] {
     at::mm_out(h, x, w);
-    at::mm_out(gram, w.t(), w);
-    return gram;
+    at::mm_out(x, h, w.t());
+    at::mm_out(gradient, x.t(), h);
+    return gradient;
   });
-  return 2.0 * static_cast<double>((s.cells + s.columns) * s.genes * s.columns) / seconds;
+  return 2.0 * 3 * static_cast<double>(s.cells * s.genes * s.columns) / seconds;
+}
+
+/// The Gram of the weights, and its gradient.
+double gram_flops(const RateShape& s, at::TensorOptions options) {
+  const auto w = at::rand({s.genes, s.columns}, options);
+  auto gram = at::empty({s.columns, s.columns}, options), gradient = at::empty_like(w);
+  const double seconds = median_seconds([&] {
+    at::mm_out(gram, w.t(), w);
+    at::mm_out(gradient, w, gram);
+    return gradient;
+  });
+  return 2.0 * 2 * static_cast<double>(s.columns * s.genes * s.columns) / seconds;
 }
 
 double sparse_flops(const RateShape& s, at::TensorOptions options) {
@@ -65,20 +78,32 @@ double sparse_flops(const RateShape& s, at::TensorOptions options) {
 
 }  // namespace
 
-StepRates measure_step_rates(RateShape shape, c10::Device device) {
+StepRates measure_step_rates(RateShape shape, c10::Device device,
+                             const std::function<void()>& begin) {
   const at::NoGradGuard no_gradients;
   std::int64_t floats = std::int64_t{1} << 28;
+  auto weights = shape;
   if (device.is_cpu()) {
-    shape.cells = std::min<std::int64_t>(shape.cells, 512);
-    shape.genes = std::min<std::int64_t>(shape.genes, 10000);
-    shape.columns = std::min<std::int64_t>(shape.columns, 640);
+    const auto genes = std::min<std::int64_t>(shape.genes, 20000);
+    shape.nonzeros = std::max<std::int64_t>(1, shape.nonzeros * genes / shape.genes);
+    shape.genes = genes;
+    shape.cells = std::min<std::int64_t>(shape.cells, 1024);
+    weights = shape;
+    weights.columns = std::min<std::int64_t>(shape.columns, 640);
     floats = std::int64_t{1} << 26;
   }
   const auto options = at::dtype(at::kFloat).device(device);
   StepRates rates;
-  rates.float32_flops = product_flops(shape, options);
-  rates.bfloat16_flops = product_flops(shape, options.dtype(at::kBFloat16));
-  rates.sparse_flops = sparse_flops(shape, options);
+  const auto measure = [&](double& rate, const auto& of, const auto&... what) {
+    begin();
+    rate = of(what...);
+  };
+  measure(rates.float32_flops, product_flops, weights, options);
+  if (shape.bfloat16)
+    measure(rates.bfloat16_flops, product_flops, weights, options.dtype(at::kBFloat16));
+  measure(rates.gram_flops, gram_flops, weights, options);
+  measure(rates.sparse_flops, sparse_flops, shape, options);
+  begin();
   const auto from = at::zeros({floats}, options);
   auto to = at::empty_like(from);
   rates.copy_bytes =

@@ -93,7 +93,7 @@ struct Call : torch::CustomClassHolder {
   std::int64_t columns() const { return begin.back(); }
   std::int64_t decoded() const { return begin[decoding]; }
   std::int64_t end(std::size_t w) const { return begin[w] + weights[w].value.numel() / x.columns; }
-  std::int64_t decoded_unfilled() const { return end(decoding - 1); }
+  std::int64_t decoded_unfilled() const { return decoding == 0 ? 0 : end(decoding - 1); }
   /// A weight's columns of a matrix as wide as the table.
   at::Tensor part(const at::Tensor& wide, std::size_t w) const {
     return wide.slice(1, begin[w], end(w));

@@ -44,7 +44,7 @@ struct GeneTables {
 };
 
 /// Differentiable in the weights, once, before the next call with the same tables. `rows` [R, G]
-/// may be undefined.
+/// may be undefined, `decoding` empty: then there is no gram.
 GeneProducts gene_products(const Csr& x, const std::vector<GeneWeight>& decoding,
                            const std::vector<GeneWeight>& encoding, const at::Tensor& rows,
                            GeneTables& tables, const GramShare& share = {});

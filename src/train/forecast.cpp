@@ -17,6 +17,13 @@ double product_rate(const Machine& m, const std::string& precision) {
                                                              : m.float32_gflops);
 }
 
+/// Of products that stay in full precision: tf32 is taken for it, bfloat16 is not.
+double gram_rate(const Machine& m, const std::string& precision) {
+  if (precision == "tf32" || m.gram_gflops == 0)
+    return product_rate(m, precision == "bfloat16" ? "float32" : precision);
+  return kGiga * m.gram_gflops / (precision == "float64" ? 2 : 1);
+}
+
 std::string percent(double share) { return fmt::format("{:.0f} %", 100 * share); }
 
 std::string count(double ranks) { return fmt::format("{} rank{}", ranks, ranks > 1 ? "s" : ""); }
@@ -29,16 +36,15 @@ std::string StepForecast::bound() const {
 }
 
 std::vector<StepForecast> forecast_step(const Work& work, const Machine& machine, double ranks) {
-  const auto all = work.forms({work.cells, work.nonzeros, ranks, machine.device == "cpu"});
+  const auto all = work.forms(
+      {work.cells, work.nonzeros, ranks, machine.device == "cpu", work.shard ? ranks : 1});
   std::vector<StepForecast> result;
   for (const auto& form : all.forms) {
     StepForecast f;
     f.form = form.name;
     f.cost = form.cost;
-    f.products =
-        form.cost.flop / product_rate(machine, work.precision) +
-        form.cost.full_flop /
-            product_rate(machine, work.precision == "bfloat16" ? "float32" : work.precision);
+    f.products = form.cost.flop / product_rate(machine, work.precision) +
+                 form.cost.full_flop / gram_rate(machine, work.precision);
     f.sparse = form.cost.sparse_flop / (kGiga * machine.sparse_gflops);
     f.moving = form.cost.moved / (kGiga * machine.memory_gbs);
     f.cells_per_second = work.cells / f.seconds();
@@ -96,9 +102,13 @@ std::vector<RanksForecast> forecast_ranks(const Work& work, const Machine& machi
     r.ranks = n;
     r.global_batch = n * work.cells;
     r.compute = form.seconds();
-    r.all_reduce = all_reduce_seconds(machine, form.cost.summed, n);
+    r.memory = form.memory();
+    const double ring = all_reduce_seconds(machine, form.cost.summed, n);
+    const double gather = work.shard ? ring / 2 : 0;
+    const double sums = work.shard && machine.overlap == 0 ? ring / 2 : ring;
+    r.all_reduce = sums + gather;
     // Backward, two thirds of the step, can hide no more than its own time.
-    r.waited = std::max((1 - machine.overlap) * r.all_reduce, r.all_reduce - r.compute * 2 / 3);
+    r.waited = std::max((1 - machine.overlap) * sums, sums - r.compute * 2 / 3) + gather;
     const double own = work.cells / loader_rate(work, machine),
                  shared = r.global_batch / disk_rate(work, machine);
     r.reading = std::max(own, shared);

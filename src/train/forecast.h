@@ -5,6 +5,8 @@
 //   step      = products / rate + sparse products / rate + bytes moved / copy rate
 //   all-reduce = 2 (n - 1) / n * bytes / slowest link + 2 (n - 1) latencies, as a ring
 //   n ranks   = max(step + all-reduce not hidden, reading)
+// Sharded, a rank holds and updates 1/n of the moments; the second half of the ring gathers values
+// after the update, where nothing hides it (and sums that backward hides are whole ones).
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -22,6 +24,7 @@ struct Work {
   double bytes_per_cell = 0;  ///< on disk
   std::int64_t loader_threads = 1;
   std::string precision = "float32";
+  bool shard = false;  ///< the optimiser over the ranks
   std::function<models::StepForms(const models::StepShape&)> forms;
 };
 
@@ -51,6 +54,7 @@ double crossing(const Work& work, const Machine& machine);
 
 struct RanksForecast {
   double ranks = 1, global_batch = 0;
+  double memory = 0;                                            ///< bytes that a rank holds
   double compute = 0, all_reduce = 0, waited = 0, reading = 0;  ///< seconds; of the all-reduce
   double step = 0;                                              ///< `waited` is not hidden
   double cells_per_second = 0;

@@ -31,6 +31,11 @@ const StepForecast& chosen(const ForecastReport& report) {
   return *std::find_if(report.step.begin(), report.step.end(), [](auto& f) { return f.chosen; });
 }
 
+std::string unless_fits(const Machine& machine, double bytes) {
+  if (machine.memory_gb <= 0 || 1e-9 * bytes <= machine.memory_gb) return "";
+  return fmt::format("; DOES NOT FIT in {:.0f} GB", machine.memory_gb);
+}
+
 std::string head(const ForecastReport& r) {
   const auto& m = r.machine;
   auto source = m.source;
@@ -48,13 +53,11 @@ std::string step_table(const ForecastReport& r) {
   auto text = fmt::format("\n{:<12}{:>10}{:>10}{:>10}{:>10}{:>12}  {}\n", "one rank", "GFLOP",
                           "GB moved", "GB held", "ms", "cells/s", "bound by");
   for (const auto& f : r.step) {
-    text += fmt::format(
-        "{:<12}{:>10}{:>10}{:>10}{:>10}{:>12}  {}{}\n", f.form + (f.chosen ? " *" : ""),
-        few(1e-9 * (f.cost.flop + f.cost.full_flop + f.cost.sparse_flop)), few(1e-9 * f.cost.moved),
-        few(1e-9 * f.memory()), few(1e3 * f.seconds()), whole(f.cells_per_second), f.bound(),
-        r.machine.memory_gb > 0 && 1e-9 * f.memory() > r.machine.memory_gb
-            ? fmt::format("; DOES NOT FIT in {:.0f} GB", r.machine.memory_gb)
-            : "");
+    text +=
+        fmt::format("{:<12}{:>10}{:>10}{:>10}{:>10}{:>12}  {}{}\n", f.form + (f.chosen ? " *" : ""),
+                    few(1e-9 * (f.cost.flop + f.cost.full_flop + f.cost.sparse_flop)),
+                    few(1e-9 * f.cost.moved), few(1e-9 * f.memory()), few(1e3 * f.seconds()),
+                    whole(f.cells_per_second), f.bound(), unless_fits(r.machine, f.memory()));
   }
   text +=
       fmt::format("{:<12}{:>52}  {} thread{}\n", "loader", whole(loader_rate(r.work, r.machine)),
@@ -81,18 +84,20 @@ std::string advice(const ForecastReport& r) {
 }
 
 std::string ranks_table(const ForecastReport& r) {
-  auto text = fmt::format("\n{:>5}{:>13}{:>10}{:>12}{:>10}{:>13}{:>7}", "ranks", "global batch",
-                          "step ms", "all-reduce", "read ms", "cells/s", "eff.");
+  auto text =
+      fmt::format("\n{:>5}{:>13}{:>9}{:>10}{:>12}{:>10}{:>13}{:>7}", "ranks", "global batch",
+                  "GB held", "step ms", "all-reduce", "read ms", "cells/s", "eff.");
   for (const double cells : r.data_sets)
     text += fmt::format("{:>18}", few(1e-6 * cells) + " M h/steps");
   text += "  bound by\n";
   for (const auto& n : r.ranks) {
-    text += fmt::format("{:>5}{:>13}{:>10}{:>12}{:>10}{:>13}{:>6.0f}%", n.ranks,
-                        whole(n.global_batch), few(1e3 * n.step), few(1e3 * n.all_reduce),
-                        few(1e3 * n.reading), whole(n.cells_per_second), 100 * n.efficiency);
+    text += fmt::format("{:>5}{:>13}{:>9}{:>10}{:>12}{:>10}{:>13}{:>6.0f}%", n.ranks,
+                        whole(n.global_batch), few(1e-9 * n.memory), few(1e3 * n.step),
+                        few(1e3 * n.all_reduce), few(1e3 * n.reading), whole(n.cells_per_second),
+                        100 * n.efficiency);
     for (const double cells : r.data_sets)
       text += fmt::format("{:>9.3g} /{:>7}", hours_of(cells, n), whole(steps_of(cells, n)));
-    text += "  " + n.bound + "\n";
+    text += "  " + n.bound + unless_fits(r.machine, n.memory) + "\n";
   }
   return text + where_scaling_ends(r.ranks) + "\n";
 }
@@ -158,6 +163,7 @@ io::Json json_of(const ForecastReport& r) {
           {{"cells", cells}, {"hours", hours_of(cells, n)}, {"steps", steps_of(cells, n)}});
     json["ranks"].push_back({{"ranks", n.ranks},
                              {"global_batch", n.global_batch},
+                             {"bytes_held", n.memory},
                              {"step_seconds", n.step},
                              {"compute_seconds", n.compute},
                              {"all_reduce_seconds", n.all_reduce},

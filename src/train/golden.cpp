@@ -19,8 +19,8 @@ at::Tensor on_host(const at::Tensor& t) { return t.detach().cpu().to(at::kDouble
 class Comparison {
  public:
   /// The factored form subtracts large terms: its float32 is allowed more.
-  Comparison(at::ScalarType dtype, bool dense)
-      : double_(dtype == at::kDouble), single_(dense ? 2e-5 : 5e-5) {}
+  Comparison(at::ScalarType dtype, bool factored)
+      : double_(dtype == at::kDouble), single_(factored ? 5e-5 : 2e-5) {}
 
   /// |ours - expected| against the norm of `expected`.
   void tensor(const std::string& name, const at::Tensor& ours, const at::Tensor& expected) {
@@ -101,8 +101,8 @@ void compare_contributions(const GoldenCase& golden, const models::CycleOutputs&
 void compare_outputs(const GoldenCase& golden, const models::CycleOutputs& out,
                      const std::vector<std::string>& heads, Comparison& compare) {
   const auto& t = golden.tensors;
-  const bool dense = out.first.output.defined();
-  if (dense) {
+  const bool plain = !out.first.contributions.empty();
+  if (plain) {
     compare.tensor("out/Xst", out.first.output, t.at("out/Xst"));
     compare.tensor("out/Xsts", out.second.output, t.at("out/Xsts"));
   }
@@ -110,7 +110,7 @@ void compare_outputs(const GoldenCase& golden, const models::CycleOutputs& out,
     compare.tensor("out/hidden1/" + heads[h], out.first.hidden[h], t.at("out/hidden1/" + heads[h]));
     compare.tensor("out/hidden2/" + heads[h], out.second.hidden[h],
                    t.at("out/hidden2/" + heads[h]));
-    if (dense) compare_contributions(golden, out, h, heads[h], compare);
+    if (plain) compare_contributions(golden, out, h, heads[h], compare);
     if (h == 0) continue;
     compare.tensor("out/logits_target/" + heads[h], out.target_logits[h - 1],
                    t.at("out/logits_target/" + heads[h]));
@@ -152,7 +152,7 @@ GoldenResult run_golden(const std::string& path, const std::string& compute, c10
   at::set_num_threads(1);  // matrices of a few rows: threads only wait for each other
   auto golden = read_golden(path);
   golden.options.compute = compute;
-  const bool dense = compute == "dense";
+  const bool plain = compute == "plain", factored = compute == "factored";
   if (!golden.unsupported.empty()) return {GoldenResult::Verdict::kSkipped, golden.unsupported};
   models::CycleAutoencoder model(golden.options, golden.vocabulary, 0, golden.dtype);
   for (auto& [name, value] : named(model)) {
@@ -162,7 +162,7 @@ GoldenResult run_golden(const std::string& path, const std::string& compute, c10
   data::DeviceFeed feed(device);
   comm::SoloCommunicator alone;
   Stepper stepper(model, alone, 0, {});
-  Comparison compare(golden.dtype, dense);
+  Comparison compare(golden.dtype, factored);
   const auto& t = golden.tensors;
   const std::map<std::string, std::string> loss_names =
       golden.original ? std::map<std::string, std::string>{{"reconstruction", "reconstruction"},
@@ -178,7 +178,7 @@ GoldenResult run_golden(const std::string& path, const std::string& compute, c10
   for (int step = 0; step < 5; ++step) {
     const auto batch = feed.move(golden.batch(step));
     const auto targets = t.at("batch" + std::to_string(step) + "/target").to(device);
-    const auto out = model.run(batch, targets, stepper.context(), /*keep_contributions=*/dense);
+    const auto out = model.run(batch, targets, stepper.context(), /*keep_contributions=*/plain);
     auto result = stepper.gradients(out.losses, {});
     if (step == 0) {
       compare_outputs(golden, out, model.heads(), compare);

@@ -13,8 +13,8 @@ struct GoldenResult {
   std::string text;  ///< what differs most, or why it was skipped
 };
 
-/// Runs one NAME.f32.safetensors or NAME.f64.safetensors in a form of the step (dense | factored).
-/// Relative norm per tensor: 1e-10 in f64; f32 as stated in golden.cpp.
+/// Runs one NAME.f32.safetensors or NAME.f64.safetensors in a form of the step (plain | dense |
+/// factored). Relative norm per tensor: 1e-10 in f64; f32 as stated in golden.cpp.
 GoldenResult run_golden(const std::string& path, const std::string& compute, c10::Device device);
 
 }  // namespace cellmill::train

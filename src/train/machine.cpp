@@ -56,6 +56,8 @@ void describe(config::Schema& s, Machine& m) {
   s.field("float32_gflops", m.float32_gflops, "matrix products of a rank, GFLOP/s", positive());
   s.field("tf32_gflops", m.tf32_gflops, "the same in TF32; 0: as float32", not_negative());
   s.field("bfloat16_gflops", m.bfloat16_gflops, "the same in bfloat16", positive());
+  s.field("gram_gflops", m.gram_gflops,
+          "products of weights with weights, float32; 0: as float32_gflops", not_negative());
   s.field("sparse_gflops", m.sparse_gflops, "products with sparse cells, GFLOP/s", positive());
   s.field("memory_gbs", m.memory_gbs, "copy in a rank's memory, GB/s read and written", positive());
   s.field("memory_gb", m.memory_gb, "memory of a rank, GB; 0: not known", not_negative());

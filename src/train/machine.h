@@ -17,6 +17,7 @@ struct Machine {
   std::string source;          ///< where the figures are from
   std::string device = "cpu";  ///< cpu | cuda
   double float32_gflops = 100, tf32_gflops = 0, bfloat16_gflops = 100;  ///< 0: as float32
+  double gram_gflops = 0;     ///< of weights with weights, float32; 0: as float32
   double sparse_gflops = 25;  ///< of products with sparse cells
   double memory_gbs = 40;     ///< copied, read and written
   double memory_gb = 0;       ///< of a rank; 0: not known

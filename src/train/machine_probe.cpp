@@ -105,10 +105,12 @@ Machine measure_machine(comm::World& world, const ProbePlan& plan) {
   m.device = world.device.is_cpu() ? "cpu" : "cuda";
   m.ranks_per_node = world.local_size;
   m.memory_gb = memory_of_rank(world);
-  world.host_world->barrier();
-  const auto rates = models::measure_step_rates(plan.shape, world.device);
+  const auto rates =
+      models::measure_step_rates(plan.shape, world.device, [&] { world.host_world->barrier(); });
   m.float32_gflops = 1e-9 * slowest(world, rates.float32_flops);
-  m.bfloat16_gflops = 1e-9 * slowest(world, rates.bfloat16_flops);
+  m.bfloat16_gflops =
+      plan.shape.bfloat16 ? 1e-9 * slowest(world, rates.bfloat16_flops) : m.float32_gflops;
+  m.gram_gflops = 1e-9 * slowest(world, rates.gram_flops);
   m.sparse_gflops = 1e-9 * slowest(world, rates.sparse_flops);
   m.memory_gbs = 1e-9 * slowest(world, rates.copy_bytes);
   std::vector<std::string> measured = {"products", "copies"}, guessed = {"links between nodes"};

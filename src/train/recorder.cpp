@@ -1,7 +1,12 @@
 #include "train/recorder.h"
 
+#include <future>
+
+#include "base/error.h"
 #include "base/format.h"
+#include "base/log.h"
 #include "io/json.h"
+#include "io/sealed.h"
 #include "train/influence_figure.h"
 
 namespace cellmill::train {
@@ -13,9 +18,13 @@ namespace {
 
 const fs::path& without_later(const fs::path& file, std::int64_t first) {
   if (fs::exists(file)) {
+    std::int64_t number = 0;
     io::LineFile::filter(file, [&](std::string_view line) {
+      ++number;
       const auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-      return !json.is_discarded() && json.value("step", std::int64_t{0}) < first;
+      const bool whole = json.is_object() && io::seal_of_json(line) != io::Seal::kBroken;
+      if (!whole) log::warn("{}: line {}: is damaged, and dropped", file.string(), number);
+      return whole && json.value("step", std::int64_t{0}) < first;
     });
   }
   return file;
@@ -44,8 +53,18 @@ void Recorder::point(std::int64_t step, std::int64_t epoch, const std::string& s
         events_.scalar(split + "/" + name, value, step);
       }
     }
-    lines_.append(line.dump());
+    append(io::sealed_json(line.dump()));
   });
+}
+
+void Recorder::append(const std::string& line) {
+  try {
+    lines_.append(line);
+    refused_ = false;
+  } catch (const DataError& e) {
+    if (!refused_) log::warn("points are kept in memory until they can be written: {}", e.text());
+    refused_ = true;
+  }
 }
 
 void Recorder::influence(std::int64_t step, std::vector<HeadInfluence> heads) {
@@ -70,8 +89,17 @@ void Recorder::settings(const std::string& yaml, const std::map<std::string, io:
 }
 
 void Recorder::flush() {
-  writer_.run([this] { events_.flush(); });
-  writer_.wait();
+  std::promise<void> done;
+  writer_.run([&] {
+    try {
+      lines_.sync();
+      events_.flush();
+      done.set_value();
+    } catch (...) {
+      done.set_exception(std::current_exception());
+    }
+  });
+  done.get_future().get();
 }
 
 void Recorder::close(bool success) {

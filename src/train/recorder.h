@@ -2,7 +2,8 @@
 // What a run writes for people and plots, on rank 0: one line a point in metrics.jsonl, and
 // TensorBoard scalars under "<split>/<name>" at the number of steps done. A resumed run first drops
 // what the broken one wrote after the checkpoint, so that every step stands once. Everything is
-// written in order by a thread of its own; its errors (a full disk) come out of the next call.
+// written in order by a thread of its own. What the system refuses (a full disk) is said, kept in
+// memory and tried again with the next point; `flush` and `close` throw it.
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -36,13 +37,16 @@ class Recorder {
   void settings(const std::string& yaml, const std::map<std::string, io::HParam>& hparams,
                 const std::vector<std::string>& metric_tags);
   void close(bool success);
-  /// What was recorded is on disk.
+  /// What was recorded is on disk. Any thread.
   void flush();
 
  private:
+  void append(const std::string& line);
+
   io::LineFile lines_;
   io::EventWriter events_;
-  Background writer_;  // last: its work uses the files
+  bool refused_ = false;  // the last line
+  Background writer_;     // last: its work uses the files
 };
 
 }  // namespace cellmill::train

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "config/show.h"
 #include "io/files.h"
+#include "io/sealed.h"
 
 namespace cellmill::train {
 
@@ -33,9 +34,12 @@ bool may_change(const std::string& key) {
 }
 
 void check_same(const fs::path& file, const std::string& config) {
+  const std::string there = io::read_text(file);
+  if (io::seal_of_text(there) == io::Seal::kBroken)
+    log::warn("{}: bytes 0 to {}: is damaged or was edited: its digest differs", file.string(),
+              there.size() - 1);
   std::string different;
-  for (const auto& d :
-       config::differences({file.string(), io::read_text(file)}, {"this run", config})) {
+  for (const auto& d : config::differences({file.string(), there}, {"this run", config})) {
     if (may_change(d.key)) {
       log::warn("resuming with {}: {} instead of {}", d.key, d.right, d.left);
     } else {
@@ -57,19 +61,22 @@ RunFolder::RunFolder(const fs::path& path, const std::string& config, bool resum
     throw UsageError(path.string() + " already holds a run",
                      "--resume continues it; or name another output.folder");
   }
-  if (!existed_ && fs::exists(path) && !fs::is_empty(path)) {
+  // a start that was killed before config.yaml was there leaves the lock
+  if (!existed_ && fs::exists(path) && !fs::is_empty(path) && !fs::exists(path / "lock")) {
     throw UsageError(path.string() + " is not empty and holds no run",
                      "name another output.folder");
   }
   if (existed_) check_same(file, config);  // before the lock: a constructor that throws keeps it
   std::error_code error;
-  fs::create_directories(checkpoints_of(path), error);
-  if (!error) fs::create_directories(path / "log", error);
+  fs::create_directories(path, error);
+  if (!error) lock();
+  for (const fs::path& folder : {checkpoints_of(path), path / "log"})
+    if (!error) fs::create_directories(folder, error);
   if (error)
-    throw DataError({path.string(), "", "", ""}, "cannot be made: " + error.message(), {},
-                    Exit::kIo);
-  lock();
-  io::write_text_atomically(file, config);
+    throw DataError({path.string(), "", "", ""}, "cannot be made: " + error.message(),
+                    "make room, or name another output.folder", Exit::kIo);
+  io::remove_unfinished(path);
+  io::write_text_atomically(file, io::sealed_text(config));
 }
 
 void RunFolder::lock() {

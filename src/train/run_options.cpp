@@ -28,6 +28,10 @@ void describe(config::Schema& s, LoopOptions& o) {
 }
 
 void describe(config::Schema& s, OptimizerOptions& o) {
+  s.field("shard", o.shard,
+          "each rank keeps the moments of, and steps, its share of the parameters; a run may be "
+          "resumed "
+          "with another setting or number of ranks");
   s.field("overlap", o.overlap,
           "gradients are summed over ranks while backward runs; auto: on CUDA, where it costs "
           "no processor",
@@ -48,6 +52,8 @@ void describe(config::Schema& s, CheckpointOptions& o) {
           not_negative());
   s.field("keep_last", o.keep_last, "newest checkpoints that are kept, besides the best",
           at_least(1));
+  s.field("keep_every_steps", o.keep_every_steps,
+          "checkpoints at multiples of so many steps are kept for good; 0: none", at_least(0));
 }
 
 void describe(config::Schema& s, OutputOptions& o) {

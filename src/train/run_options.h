@@ -30,6 +30,7 @@ struct LoopOptions {
 };
 
 struct OptimizerOptions {
+  bool shard = false;            ///< a rank keeps the moments of its share of the parameters alone
   std::string overlap = "auto";  ///< auto (on CUDA) | on | off
 };
 
@@ -43,7 +44,8 @@ struct EvaluationOptions {
 struct CheckpointOptions {
   std::int64_t every_steps = 0;  ///< 0: at the end of every epoch
   double every_minutes = 30;
-  std::int64_t keep_last = 3;  ///< and the best one
+  std::int64_t keep_last = 3;         ///< and the best one
+  std::int64_t keep_every_steps = 0;  ///< and those at multiples of it; 0: none
 };
 
 struct OutputOptions {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/huge_memory.h"
 #include "base/stopwatch.h"
 
 namespace cellmill::train {
@@ -52,9 +53,12 @@ Stepper::Stepper(models::Model& model, comm::Communicator& world, std::uint64_t 
   const auto memory = [&](std::int64_t count, const at::TensorOptions& options) {
     return world.zeros(count, options);
   };
-  at::globalContext().setFloat32MatmulPrecision(
-      options.precision == Precision::kTf32 ? "high" : "highest");
-  for (const auto& group : model.groups()) optimisers_.emplace_back(group, memory);
+  at::globalContext().setFloat32MatmulPrecision(options.precision == Precision::kTf32 ? "high"
+                                                                                      : "highest");
+  data::Shard shard;
+  if (options.shard) shard = {world.rank(), world.size()};
+  for (const auto& group : model.groups()) optimisers_.emplace_back(group, memory, shard);
+  release_huge();  // parameters lie elsewhere now
   if (options.overlap && world.size() > 1)
     overlapped_ = std::make_unique<BucketedSum>(optimisers_, world, options.bucket_bytes);
 }
@@ -104,8 +108,13 @@ StepResult Stepper::gradients(const models::Losses& losses, Votes votes) {
     values = values.to(optimisers_.front().gradient().device());
     world_.all_reduce(values, comm::Op::kSum);
     values = values.cpu();
-    if (!overlapped_)
-      for (auto& optimiser : optimisers_) world_.all_reduce(optimiser.gradient(), comm::Op::kSum);
+    for (auto& optimiser : optimisers_) {
+      if (overlapped_) continue;
+      if (options_.shard)
+        world_.reduce_scatter(optimiser.gradient());
+      else
+        world_.all_reduce(optimiser.gradient(), comm::Op::kSum);
+    }
   }
   touched_ = losses.touched;
   for (auto& mask : touched_) {
@@ -128,12 +137,20 @@ StepResult Stepper::gradients(const models::Losses& losses, Votes votes) {
 }
 
 void Stepper::update(double schedule, StepResult& result) {
+  const auto sum = [this](double x) {
+    auto all = at::full({1}, x, optimisers_.front().gradient().options().dtype(at::kDouble));
+    world_.all_reduce(all, comm::Op::kSum);
+    return all.item<double>();
+  };
   for (auto& optimiser : optimisers_) {
-    const double norm = optimiser.clip();
+    const double norm = optimiser.clip(sum);
     result.norms[optimiser.name()] = norm;
     require_finite(norm, "gradient of group '" + optimiser.name() + "'");
   }
-  for (auto& optimiser : optimisers_) optimiser.step(schedule, touched_);
+  for (auto& optimiser : optimisers_) {
+    optimiser.step(schedule, touched_);
+    if (options_.shard) world_.gather_shares(optimiser.value());
+  }
   model_.after_step();
 }
 

@@ -26,6 +26,9 @@ struct StepOptions {
   bool overlap = false;  ///< gradients are summed while backward runs
   /// Then at a time: a backward has many, and each is long against its start.
   std::int64_t bucket_bytes = 25 << 20;
+  /// A rank has the moments of its share of the parameters and steps these alone. Without overlap
+  /// it gets the sum of their gradients alone, too.
+  bool shard = false;
 };
 
 /// Seconds that a step spent where; sums up.

@@ -2,16 +2,21 @@
 
 #include <ATen/ATen.h>
 
+#include <atomic>
+#include <functional>
 #include <optional>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "base/progress.h"
 #include "base/stop.h"
 #include "base/stopwatch.h"
+#include "checkpoint/folder.h"
 #include "checkpoint/writer.h"
 #include "data/device_feed.h"
 #include "io/files.h"
+#include "io/sealed.h"
 #include "train/evaluate.h"
 #include "train/goodput.h"
 #include "train/recorder.h"
@@ -37,7 +42,7 @@ class Trainer {
  private:
   data::Loader loader(const data::CellFilter& cells, bool shuffle) const;
   void open_folder(Start start);
-  void resume();
+  bool resume();  ///< is there a checkpoint?
   void survey();
   void step(const data::Batch& batch);
   /// What is due after a step: points, end of epoch, evaluation and, last, the checkpoint. A
@@ -45,9 +50,12 @@ class Trainer {
   void settle();
   void record_interval();
   void record_epoch();
-  bool evaluate_now();  ///< is it the best so far?
-  /// Goes on while the checkpoint is written.
-  void save();
+  bool evaluate_now();                     ///< is it the best so far?
+  enum class Saving { kBehind, kAtOnce };  ///< kBehind: goes on while the checkpoint is written
+  void save(Saving saving = Saving::kBehind);
+  /// What belongs to a checkpoint that stands: which is the best, which may go.
+  std::function<void()> bookkeeping();
+  void say_room() const;
   void finish_saving();
   bool ended_early() const {
     return o_.evaluation.patience > 0 && state_.evaluations_without_gain >= o_.evaluation.patience;
@@ -63,12 +71,14 @@ class Trainer {
   std::optional<data::DeviceFeed> feed_;
   std::optional<data::Loader> training_, validation_;
   std::optional<Stepper> stepper_;
+  std::atomic<std::int64_t> marked_best_ = -1;       // step in best.json
   std::unique_ptr<RunFolder> folder_;                // rank 0
   std::unique_ptr<Recorder> recorder_;               // rank 0
   std::unique_ptr<checkpoint::Writer> checkpoints_;  // rank 0
   std::optional<Progress> progress_;
   TrainingState state_;
   std::int64_t total_steps_ = 0;
+  bool resumed_ = false;
   bool stop_ = false;
   bool save_asked_ = false;
   Stopwatch since_save_, since_record_;
@@ -97,17 +107,19 @@ Trainer::Trainer(comm::World& world, const RunOptions& options, const std::strin
   stepping.precision = precision_of(o_.train.precision);
   const auto& overlap = o_.optimizer.overlap;
   stepping.overlap = overlap == "on" || (overlap == "auto" && device.is_cuda());
+  stepping.shard = o_.optimizer.shard;
   stepper_.emplace(*model_, world.tensors(), o_.train.seed, stepping);
   const auto epoch_steps = training_->plan().steps();
   total_steps_ = o_.train.epochs * epoch_steps;
   if (o_.train.max_steps > 0) total_steps_ = std::min(total_steps_, o_.train.max_steps);
   open_folder(start);
-  if (start == Start::kResume) resume();
-  if (state_.steps == 0) survey();
+  resumed_ = start == Start::kResume && resume();
+  if (!resumed_) survey();
   if (world_.rank == 0) {
     const bool settled = state_.steps > 0 && state_.settled == state_.steps;
     recorder_ = std::make_unique<Recorder>(folder_->path(), state_.steps + (settled ? 1 : 0));
-    checkpoints_ = std::make_unique<checkpoint::Writer>(checkpoints_of(folder_->path()));
+    checkpoints_ = std::make_unique<checkpoint::Writer>(checkpoints_of(folder_->path()),
+                                                        [this] { recorder_->flush(); });
   }
 
   std::int64_t parameters = 0;
@@ -142,7 +154,7 @@ void Trainer::open_folder(Start start) {
           .string());
 }
 
-void Trainer::resume() {
+bool Trainer::resume() {
   comm::set_phase("loading the checkpoint");
   std::string path;
   comm::agree(*world_.host_world, [&] {
@@ -155,14 +167,16 @@ void Trainer::resume() {
   path = world_.host_world->broadcast_text(path, 0);
   if (path.empty()) {
     log::info("no checkpoint to resume from: starting at step 0");
-    return;
+    return false;
   }
   comm::agree(*world_.host_world, [&] {
     state_ = from_checkpoint(checkpoint::load(path), path, *model_, stepper_->optimisers(),
                              source_->vocabulary());
     training_->seek(state_.position);
+    if (world_.rank == 0) bookkeeping()();  // what a killed run may not have come to
   });
   log::info("resuming from {}: step {}, epoch {}", path, state_.steps, state_.position.epoch);
+  return true;
 }
 
 void Trainer::survey() {
@@ -186,9 +200,15 @@ Exit Trainer::run() {
                            {"ranks", static_cast<double>(world_.size)}},
                           {"validation/" + o_.evaluation.score});
     }
+    for (auto& optimiser : stepper_->optimisers()) optimiser.make_moments();  // their shapes
     checkpoints_->prepare(
         to_checkpoint(state_, *model_, stepper_->optimisers(), source_->vocabulary(), config_));
+    for (auto& optimiser : stepper_->optimisers()) optimiser.drop_moments();
     progress_.emplace(ProgressOptions{"training", total_steps_, "steps", state_.steps});
+  }
+  if (!resumed_) {  // a path, a quota, a full disk: now rather than in hours
+    save(Saving::kAtOnce);
+    say_room();
   }
   since_record_.lap();
   const auto first = state_.steps;
@@ -208,7 +228,9 @@ Exit Trainer::run() {
   if (stop_) {
     log::info("stopped by a signal: saved at step {}, asking to be started again", state_.steps);
   }
-  if (recorder_) recorder_->close(!stop_);
+  comm::agree(*world_.host_world, [&] {
+    if (recorder_) recorder_->close(!stop_);
+  });
   if (progress_) progress_->finish();
   goodput_.steps(stepper_->times());
   log::info("{}", goodput_.text());
@@ -266,6 +288,7 @@ void Trainer::record_interval() {
   const double speed = cells_trained_ / (seconds_trained_ + since_record_.lap());
   cells_trained_ = seconds_trained_ = 0;
   const auto values = values_of(state_.interval);
+  ++state_.points;
   if (recorder_) {
     goodput_.steps(stepper_->times());
     auto measured = goodput_.shares();
@@ -284,6 +307,7 @@ void Trainer::record_interval() {
 void Trainer::record_epoch() {
   training_->next();  // nothing: on to the next epoch
   state_.position = training_->position();
+  ++state_.points;
   if (recorder_) {
     recorder_->point(state_.steps, state_.position.epoch, "epoch", values_of(state_.epoch), {});
   }
@@ -309,6 +333,7 @@ bool Trainer::evaluate_now() {
       (o_.evaluation.higher_is_better ? score->second > state_.best : score->second < state_.best);
   state_.evaluations_without_gain = better ? 0 : state_.evaluations_without_gain + 1;
   if (better) state_.best = score->second, state_.best_step = state_.steps;
+  ++state_.points;
   if (recorder_) {
     recorder_->point(state_.steps, state_.position.epoch, "validation", result.scores,
                      {{"evaluation_seconds", watch.seconds()}});
@@ -322,30 +347,56 @@ bool Trainer::evaluate_now() {
   return better;
 }
 
-void Trainer::save() {
+std::function<void()> Trainer::bookkeeping() {
+  const std::string text = io::sealed_json(fmt::format(
+      "{{\"step\": {}, \"{}\": {}}}", state_.best_step, o_.evaluation.score, state_.best));
+  return [this, text, folder = checkpoints_of(folder_->path()), step = state_.steps,
+          best = state_.best_step] {
+    if (best >= 0 && fs::exists(checkpoint::place_of(folder, best))) {
+      io::write_text_atomically(folder / "best.json", text + "\n");
+      marked_best_ = best;
+    }
+    try {
+      checkpoint::prune(
+          folder, step,
+          {o_.checkpoint.keep_last, o_.checkpoint.keep_every_steps, {best, marked_best_}});
+    } catch (const DataError& e) {
+      log::warn("old checkpoints are still there: {}", e.text());
+    }
+  };
+}
+
+void Trainer::save(Saving saving) {
   comm::set_phase("saving at step " + std::to_string(state_.steps));
   Stopwatch watch;
+  for (auto& optimiser : stepper_->optimisers()) optimiser.gather_moments(*world_.host_world, 0);
   comm::agree(*world_.host_world, [&] {
     if (world_.rank != 0) return;
-    recorder_->flush();
-    std::vector<std::int64_t> keep;
-    std::string best;
-    if (state_.best_step >= 0) {
-      keep.push_back(state_.best_step);
-      best = fmt::format("{{\"step\": {}, \"{}\": {}}}\n", state_.best_step, o_.evaluation.score,
-                         state_.best);
-    }
-    checkpoints_->save(
-        state_.steps,
-        to_checkpoint(state_, *model_, stepper_->optimisers(), source_->vocabulary(), config_),
-        [=, folder = checkpoints_of(folder_->path()), keep_last = o_.checkpoint.keep_last] {
-          if (!best.empty()) io::write_text_atomically(folder / "best.json", best);
-          checkpoint::prune(folder, keep_last, keep);
-        });
+    auto state =
+        to_checkpoint(state_, *model_, stepper_->optimisers(), source_->vocabulary(), config_);
+    if (saving == Saving::kAtOnce)
+      checkpoints_->save_now(state_.steps, state, bookkeeping());
+    else
+      checkpoints_->save(state_.steps, std::move(state), bookkeeping());
   });
+  for (auto& optimiser : stepper_->optimisers()) optimiser.drop_moments();
   goodput_.add(Goodput::Part::kCheckpoint, watch.seconds());
   save_asked_ = false;
   since_save_.lap();
+}
+
+void Trainer::say_room() const {
+  if (world_.rank != 0) return;
+  const auto folder = checkpoints_of(folder_->path());
+  std::error_code ignored;
+  const auto bytes =
+      fs::file_size(checkpoint::place_of(folder, state_.steps) / "state.h5", ignored);
+  if (ignored) return;
+  const auto free = io::free_bytes(folder);
+  const auto needed = bytes * static_cast<std::uintmax_t>(o_.checkpoint.keep_last + 2);
+  if (free < needed)
+    log::warn("{} has {} bytes free; the checkpoints of this run will need {}: {} each",
+              folder.string(), free, needed, bytes);
 }
 
 void Trainer::finish_saving() {

@@ -38,7 +38,8 @@ checkpoint::State to_checkpoint(const TrainingState& state, models::Model& model
                    {"epoch_step", state.position.step},
                    {"best_step", state.best_step},
                    {"evaluations_without_gain", state.evaluations_without_gain},
-                   {"settled", state.settled}};
+                   {"settled", state.settled},
+                   {"points", state.points}};
   saved.reals["best"] = state.best;
   state.interval.save("interval", saved.reals);
   state.epoch.save("epoch", saved.reals);
@@ -51,7 +52,7 @@ checkpoint::State to_checkpoint(const TrainingState& state, models::Model& model
 }
 
 TrainingState from_checkpoint(const checkpoint::State& saved, const std::string& from,
-                              models::Model& model, const std::vector<AdamW>& optimisers,
+                              models::Model& model, std::vector<AdamW>& optimisers,
                               const data::Vocabulary& vocabulary) {
   data::Vocabulary known;
   known.genes = saved.lists.at("genes");
@@ -61,6 +62,7 @@ TrainingState from_checkpoint(const checkpoint::State& saved, const std::string&
   data::check_vocabulary(known, vocabulary, from);
 
   const at::NoGradGuard no_gradients;
+  for (auto& optimiser : optimisers) optimiser.make_moments();
   for (auto& [name, tensor] : tensors_of(model, optimisers)) {
     const auto found = saved.tensors.find(name);
     if (found == saved.tensors.end()) {
@@ -76,12 +78,14 @@ TrainingState from_checkpoint(const checkpoint::State& saved, const std::string&
     }
     tensor.copy_(found->second);
   }
+  for (auto& optimiser : optimisers) optimiser.keep_moments();
   TrainingState state;
   state.steps = saved.numbers.at("step");
   state.position = {saved.numbers.at("epoch"), saved.numbers.at("epoch_step")};
   state.best_step = saved.numbers.at("best_step");
   state.evaluations_without_gain = saved.numbers.at("evaluations_without_gain");
   state.settled = saved.numbers.at("settled");
+  if (saved.numbers.contains("points")) state.points = saved.numbers.at("points");
   state.best = saved.reals.at("best");
   state.interval.load("interval", saved.reals);
   state.epoch.load("epoch", saved.reals);

@@ -22,6 +22,7 @@ struct TrainingState {
   std::int64_t best_step = -1;  ///< -1: none yet
   std::int64_t evaluations_without_gain = 0;
   std::int64_t settled = 0;  ///< the last step whose points and evaluation are written
+  std::int64_t points = 0;   ///< lines of metrics.jsonl up to it
 };
 
 /// Keys: tensors "model/<parameter>", "model_buffer/<name>",
@@ -34,7 +35,7 @@ checkpoint::State to_checkpoint(const TrainingState& state, models::Model& model
 /// Copies into the model and optimisers. Throws DataError (file: `from`) if fields, categories or
 /// genes differ from `vocabulary`, or a tensor is missing or of another shape.
 TrainingState from_checkpoint(const checkpoint::State& saved, const std::string& from,
-                              models::Model& model, const std::vector<AdamW>& optimisers,
+                              models::Model& model, std::vector<AdamW>& optimisers,
                               const data::Vocabulary& vocabulary);
 
 }  // namespace cellmill::train

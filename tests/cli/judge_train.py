@@ -24,7 +24,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 cellmill, mpirun, preprocess = map(os.path.abspath, sys.argv[1:4])
 GOODPUT = {"goodput_" + part for part in ("compute", "data", "synchronise", "evaluation", "checkpoint", "other")}
-MEASURED = {"cells_per_second", "data_wait_seconds", "evaluation_seconds", *GOODPUT}
+MEASURED = {"cells_per_second", "data_wait_seconds", "evaluation_seconds", "xxh3", *GOODPUT}
 OPEN_MPI = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_mpi_yield_when_idle": "1"}
 ENVIRONMENT = {**os.environ, **OPEN_MPI, "OMP_NUM_THREADS": "1"}
 CONFIG = """
@@ -97,6 +97,10 @@ def content(checkpoint):
             found["@" + name] = value
         file.visititems(lambda name, item: found.update({name: item[()]} if isinstance(item, h5py.Dataset) else {}))
     return found
+
+
+def tensors(checkpoint):
+    return {name: value for name, value in content(checkpoint).items() if getattr(value, "ndim", 0) > 0 and value.dtype != object}
 
 
 def same_bits(a, b):
@@ -201,8 +205,32 @@ def judge_ranks(root):
     same_curves(broken, whole)
     one = Place(root, "one_rank")
     one.train(*settings)
-    a, b = whole.curve("loss/generator"), one.curve("loss/generator")
+    same_losses(whole, one)
+
+
+def same_losses(a, b):
+    a, b = a.curve("loss/generator"), b.curve("loss/generator")
     assert np.allclose(a, b, rtol=1e-4), np.abs(np.array(a) / b - 1).max()
+
+
+def judge_sharding(root):
+    """Moments cut over ranks train to the same bits; a run goes on with them or without, on any number of ranks."""
+    settings = ["train.max_steps=60", "data.synthetic_cells=590"]
+    whole, sharded, mixed = (Place(root, name) for name in ("unsharded", "sharded", "sharded_at_times"))
+    whole.train(*settings, ranks=2)
+    sharded.train(*settings, "optimizer.shard=true", ranks=2)
+    same_losses(sharded, whole)
+    a, b = (tensors(place.run / "checkpoints/step-000000060") for place in (sharded, whole))
+    assert a.keys() == b.keys() and any("moment1/" in name for name in a), a.keys() ^ b.keys()
+    assert not [name for name in b if not same_bits(a[name], b[name])]
+    for k, (step, ranks, shard) in enumerate([(14, 3, True), (30, 2, False), (44, 2, True)]):
+        more = [x for s in [*settings, f"optimizer.shard={shard}".lower()] for x in ("--set", s)]
+        process = mixed.start(*more, *["--resume"] * (k > 0), ranks=ranks)
+        mixed.break_at(process, step, signal.SIGUSR1)
+        mixed.end(process, 75)
+    said = mixed.train(*settings, resume=True)
+    assert "resuming with optimizer.shard: false instead of true" in said, said
+    same_losses(mixed, whole)
 
 
 def judge_board(place):
@@ -296,15 +324,22 @@ def judge_refused_folders(root):
 
 
 def judge_failed_saves(root):
-    """Written behind the loop's back, a checkpoint that fails still ends the run, on all ranks, with the reason."""
+    """Written behind the loop's back, a checkpoint that fails is loud, and tried again while the run goes on."""
     for ranks in (1, 2):
         place = Place(root, f"failing_{ranks}")
         process = place.start("--set", "train.max_steps=0", "--set", "train.epochs=100000",
                               "--set", "evaluation.every_steps=300", ranks=ranks)
         place.break_at(process, 2, signal.SIGCONT)
-        (place.run / "checkpoints/best.json").mkdir()
-        said = place.end(process, 74)
-        assert "checkpoints/best.json: cannot" in said and said.count("error:") == 1, said
+        obstacle, log = place.run / "checkpoints/best.json", place.run / "log/rank-0.log"
+        obstacle.mkdir()
+        while "trying again in 1 s" not in (said := log.read_text()):
+            assert process.poll() is None, said
+            time.sleep(0.01)
+        assert "checkpoints/best.json: cannot" in said, said
+        obstacle.rmdir()
+        process.send_signal(signal.SIGUSR1)
+        assert "error:" not in place.end(process, 75)
+        assert json.loads(obstacle.read_text())["step"] in place.checkpoints()
 
 
 def make_npz(folder):
@@ -364,7 +399,7 @@ with tempfile.TemporaryDirectory() as folder:
     root = pathlib.Path(folder)
     whole = None
     parts = {"resuming": lambda: globals().update(whole=judge_resuming(root)), "epoch_ends": lambda: judge_epoch_ends(root),
-             "ranks": lambda: judge_ranks(root), "board": lambda: judge_board(whole), "schedules": lambda: judge_schedules(root, whole),
+             "ranks": lambda: judge_ranks(root), "sharding": lambda: judge_sharding(root), "board": lambda: judge_board(whole), "schedules": lambda: judge_schedules(root, whole),
              "early": lambda: judge_early_ending(root), "folders": lambda: judge_refused_folders(root),
              "failed_saves": lambda: judge_failed_saves(root), "data": lambda: judge_refused_data(root)}
     for name in sys.argv[4:] or parts:

@@ -85,6 +85,10 @@ class Program(unittest.TestCase):
         self.assertEqual([row["ranks"] for row in plan["ranks"]], [1, 2, 4])
         self.assertEqual([form["name"] for form in plan["forms"]], ["dense", "factored"])
         self.assertAlmostEqual(plan["nonzeros"], 1340, delta=200)
+        parameters = plan["parameters"]
+        sharded = json.loads(run(*options, "--set", "optimizer.shard=true", "--json", "--ranks", "4")[1])
+        for row, cut in zip(plan["ranks"], sharded["ranks"]):
+            self.assertAlmostEqual(row["bytes_held"] - cut["bytes_held"], 8 * parameters * (1 - 1 / row["ranks"]), delta=1)
         code, out, _ = run("plan", "--machine", "a100", "link_gbs=7", "--show-machine")
         self.write("mine.yaml", out)
         self.assertIn("link_gbs: 7", run("plan", "--machine", str(self.folder / "mine.yaml"), "--show-machine")[1])

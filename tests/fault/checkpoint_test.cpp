@@ -1,7 +1,6 @@
 // Damage to finished checkpoints is found, with file and place; a save that the system refuses or
 // that is killed leaves the old ones whole and nothing that looks like a new one.
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <catch2/catch.hpp>
@@ -14,6 +13,7 @@
 #include "base/random.h"
 #include "checkpoint/manifest.h"
 #include "checkpoint/scratch.h"
+#include "io/file_limit.h"
 #include "io/files.h"
 
 using namespace cellmill;
@@ -104,7 +104,7 @@ CATCH_TEST_CASE("the place of a flipped bit is its block of 4 MiB") {
   Scratch scratch;
   const fs::path path = save(scratch.path, 1, sample(1, 16 << 10));
   std::string bytes = io::read_text(path / kStateFile);
-  bytes[2 * kBlockBytes + 17] ^= 4;
+  bytes[2 * io::kBlockBytes + 17] ^= 4;
   write(path / kStateFile, bytes);
   CATCH_CHECK_THAT(verdict(path, Exit::kData),
                    Catch::Contains("state.h5: bytes 8388608 to 12582911: is damaged"));
@@ -168,21 +168,15 @@ CATCH_TEST_CASE("a disk that fills up during a save leaves nothing behind") {
 CATCH_TEST_CASE("a write that the system refuses half-way leaves nothing behind") {
   Scratch scratch;
   save(scratch.path, 1, sample(1));
-  rlimit before{};
-  getrlimit(RLIMIT_FSIZE, &before);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit limit{100000, before.rlim_max};
-  setrlimit(RLIMIT_FSIZE, &limit);
   std::string text;
   Exit code = Exit::kDone;
   try {
+    const io::FileLimit limit(100000);
     save(scratch.path, 2, sample(2, 400));
   } catch (const DataError& e) {
     text = e.what();
     code = e.code();
   }
-  setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
   CATCH_CHECK(code == Exit::kIo);
   CATCH_CHECK_THAT(text,
                    Catch::Contains("step-000000002/state.h5") && Catch::Contains("File too large"));
@@ -198,7 +192,7 @@ CATCH_TEST_CASE("kill -9 at any moment of saving leaves an old or a new one whol
     if (child == 0) {
       for (std::int64_t step = 1;; ++step) {
         save(scratch.path, step % 3, sample(static_cast<int>(step % 3), 400));
-        prune(scratch.path, 2, {});
+        prune(scratch.path, 2, {.last = 2});
       }
     }
     usleep(static_cast<useconds_t>(20000 + draw(3000 + round, 60000)));

@@ -1,5 +1,5 @@
 """judge_golden.py PROGRAM ROOT: `cellmill golden` on the committed cases, on fresh ones of another seed, on damaged ones (it must see them),
-and on the full sets in ../shared/golden where they are; in both forms of the step."""
+and on the full sets in ../shared/golden where they are; in all forms of the step."""
 import pathlib
 import random
 import shutil
@@ -17,21 +17,21 @@ def golden(folder, compute):
     return run.returncode, last, run.stdout
 
 
-def both_pass(folder, summary):
-    for compute in ("dense", "factored"):
+def all_pass(folder, summary):
+    for compute in ("plain", "dense", "factored"):
         code, last, text = golden(folder, compute)
         assert code == 0 and summary in last, text
 
 
 committed = root / "tests/golden/cases"
-both_pass(committed, "8 passed, 0 failed, 0 skipped")
+all_pass(committed, "8 passed, 0 failed, 0 skipped")
 
 with tempfile.TemporaryDirectory() as scratch:
     fresh = pathlib.Path(scratch) / "fresh"
     seed = random.randrange(1000, 9999)
     print("seed", seed)
     subprocess.run([sys.executable, root / "tools/golden/cycle_golden.py", fresh, str(seed)], check=True, timeout=200)
-    both_pass(fresh, "8 passed, 0 failed, 0 skipped")
+    all_pass(fresh, "8 passed, 0 failed, 0 skipped")
 
     from safetensors import safe_open
     from safetensors.torch import save_file
@@ -44,12 +44,12 @@ with tempfile.TemporaryDirectory() as scratch:
             tensors, metadata = {k: f.get_tensor(k) for k in f.keys()}, f.metadata()
         tensors[name].view(-1)[-1] += 1e-6
         save_file(tensors, wrong / "basic.f64.safetensors", metadata=metadata)
-        code, last, text = golden(wrong, "dense")
+        code, last, text = golden(wrong, "plain")
         assert code == 1 and last == "0 passed, 1 failed, 0 skipped" and name.split("/")[0] in text, text
 
 for folder in ("cycle", "cycle_original"):
     shared = root.parent / "shared/golden" / folder
     if shared.is_dir():
-        both_pass(shared, ", 0 failed")
+        all_pass(shared, ", 0 failed")
     else:
         print(f"{shared} is not there: not run")

@@ -131,6 +131,46 @@ CATCH_TEST_CASE("memory of the world's own is zero, and reduces as any other") {
     }
 }
 
+CATCH_TEST_CASE("reduce_scatter and gather_shares are all_reduce in two halves, to the bit") {
+  for (const Subject& s : subjects())
+    for (const at::ScalarType type : kTypes)
+      for (const std::int64_t share : {0, 1, 9000})
+        for (const bool own_memory : {false, true}) {
+          CATCH_CAPTURE(s.name, toString(type), share, own_memory);
+          const auto n = share * s.world->size(), begin = share * s.world->rank();
+          const auto mine = values(s.world->rank(), n, type).to(s.device);
+          const auto make = [&] {
+            return own_memory ? s.world->zeros(n, mine.options()).copy_(mine) : mine.clone();
+          };
+          at::Tensor whole = make(), flat = make();
+          s.world->all_reduce(whole, Op::kSum);
+          s.world->reduce_scatter(flat);
+          const auto got = flat.narrow(0, begin, share), expected = whole.narrow(0, begin, share);
+          if (s.device.is_cpu())
+            CATCH_CHECK(at::equal(got, expected));
+          else
+            CATCH_CHECK(at::allclose(got.to(at::kDouble), expected.to(at::kDouble), 1e-5, 1e-6));
+          const auto all = s.world->all_gather(got.contiguous());
+          s.world->gather_shares(flat);
+          CATCH_CHECK(at::equal(flat, all));
+          flat.copy_(mine);  // the plain twin
+          s.world->Communicator::reduce_scatter(flat);
+          s.world->Communicator::gather_shares(flat);
+          CATCH_CHECK(at::equal(flat, whole));
+        }
+}
+
+CATCH_TEST_CASE("gather stacks by rank, on the root alone") {
+  for (const Subject& s : subjects())
+    for (int root = 0; root < s.world->size(); ++root) {
+      const auto mine = at::full({5000, 2}, s.world->rank()).to(s.device);
+      const auto all = s.world->gather(mine, root), expected = s.world->all_gather(mine);
+      CATCH_CAPTURE(s.name, root);
+      CATCH_CHECK(all.defined() == (s.world->rank() == root));
+      if (all.defined()) CATCH_CHECK(at::equal(all, expected));
+    }
+}
+
 CATCH_TEST_CASE("the maximum keeps a NaN of any rank") {
   for (const Subject& s : subjects()) {
     const int last = s.world->size() - 1;

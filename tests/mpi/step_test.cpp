@@ -4,13 +4,17 @@
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 
 #include <catch2/catch.hpp>
+#include <memory>
 
 #include "comm/solo_communicator.h"
 #include "data/device_feed.h"
 #include "models/cycle_autoencoder.h"
 #include "test_world.h"
+#include "train/training_state.h"
 
 using namespace cellmill;
 using models::CycleAutoencoder;
@@ -95,6 +99,9 @@ struct Side {
         stepper((model.to(test_world().device), model), world, kSeed, stepping) {}
 
   std::vector<std::pair<std::string, at::Tensor>> everything() {
+    auto& host = *test_world().host_world;
+    for (auto& optimiser : stepper.optimisers())
+      for (int root = 0; root < host.size(); ++root) optimiser.gather_moments(host, root);
     auto all = model.buffers();
     for (const auto& group : model.groups()) {
       for (const auto& p : group.parameters) all.emplace_back(p.name, p.value.detach());
@@ -130,9 +137,10 @@ void check_same_bits_on_all_ranks(Side& side) {
   for (std::int64_t rank = 0; rank < all.size(0); ++rank) CATCH_CHECK(all[rank].equal(mine[0]));
 }
 
-void check_equal(const CycleAutoencoderOptions& options, at::ScalarType dtype, Cut cut) {
+void check_equal(const CycleAutoencoderOptions& options, at::ScalarType dtype, Cut cut,
+                 train::StepOptions stepping) {
   comm::SoloCommunicator solo;
-  Side alone(options, solo, dtype), together(options, test_world().tensors(), dtype);
+  Side alone(options, solo, dtype), together(options, test_world().tensors(), dtype, stepping);
   survey(alone.model, solo, nullptr);
   survey(together.model, test_world().tensors(), cut);
   const double allowed = dtype == at::kDouble ? 1e-12 : 1e-6;
@@ -186,6 +194,15 @@ std::int64_t first_empty(std::int64_t rank, std::int64_t size) {
   return size == 1 ? kCells * rank : rank < 2 ? 0 : kCells * (rank - 1) / (size - 1);
 }
 
+/// Bytes that LibTorch's allocators have given out and not got back.
+struct Allocated : c10::MemoryReportingInfoBase {
+  std::int64_t bytes = 0;
+  void reportMemoryUsage(void*, std::int64_t size, std::size_t, std::size_t, c10::Device) override {
+    bytes += size;
+  }
+  bool memoryProfilingEnabled() const override { return true; }
+};
+
 /// Two ways to step in this world, from the same values: the same bits?
 void check_same_bits(const CycleAutoencoderOptions& options, train::StepOptions plain,
                      train::StepOptions fast) {
@@ -203,14 +220,14 @@ void check_same_bits(const CycleAutoencoderOptions& options, train::StepOptions 
   }
 }
 
-void check_all(const CycleAutoencoderOptions& options) {
+void check_all(const CycleAutoencoderOptions& options, train::StepOptions stepping = {}) {
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     for (const Cut cut : {even, uneven, first_empty}) {
       CATCH_INFO((dtype == at::kDouble ? "float64" : "float32")
                  << (cut == even     ? ", even"
                      : cut == uneven ? ", uneven"
                                      : ", an empty share"));
-      check_equal(options, dtype, cut);
+      check_equal(options, dtype, cut, stepping);
     }
   }
 }
@@ -264,4 +281,74 @@ CATCH_TEST_CASE("N ranks step as one does in the factored form", "[step]") {
 CATCH_TEST_CASE("sums that overlap backward have the bits of those after it", "[step]") {
   for (const std::int64_t bytes : {1, 1000, 1 << 20})
     check_same_bits(small(), {}, {.overlap = true, .bucket_bytes = bytes});
+}
+
+CATCH_TEST_CASE("sharded moments step to the bits of whole ones", "[step]") {
+  check_same_bits(small(), {}, {.shard = true});
+  check_same_bits(small(), {}, {.overlap = true, .bucket_bytes = 1000, .shard = true});
+}
+
+CATCH_TEST_CASE("N ranks step as one does with sharded moments, and clip so", "[step]") {
+  auto options = small();
+  check_all(options, {.shard = true});
+  options.optimiser.clip_norm = 0.05;
+  check_all(options, {.shard = true});
+}
+
+CATCH_TEST_CASE("a rank holds its share of the moments and no more", "[step]") {
+  auto options = small();
+  options.latent = 64;
+  const auto held = [&](bool shard) {
+    const auto allocated = std::make_shared<Allocated>();
+    const c10::DebugInfoGuard counting(c10::DebugInfoKind::PROFILER_STATE, allocated);
+    Side side(options, test_world().tensors(), at::kFloat, {.shard = shard});
+    side.stepper.step(share(whole_batch(0), even), 1, {});
+    side.everything();
+    for (auto& optimiser : side.stepper.optimisers()) optimiser.drop_moments();
+    return static_cast<double>(allocated->bytes);
+  };
+  held(false);  // what LibTorch keeps from its first step
+  double moments = 0;
+  for (const auto& group : CycleAutoencoder(options, vocabulary(), kSeed, at::kFloat).groups())
+    for (const auto& p : group.parameters) moments += 8.0 * static_cast<double>(p.value.numel());
+  const double whole = held(false), saved = whole - held(true);
+  CATCH_CAPTURE(moments, whole, saved);
+  CATCH_CHECK(whole > moments);
+  CATCH_CHECK(moments - saved == Approx(moments / test_world().size).epsilon(0.01));
+}
+
+CATCH_TEST_CASE("a checkpoint is the same sharded or not, and resumed either way", "[step]") {
+  auto& world = test_world().tensors();
+  const auto advance = [](Side& side, std::int64_t from) {
+    for (auto step = from; step < from + 2; ++step)
+      side.stepper.step(share(whole_batch(step), even), 1, {});
+  };
+  const auto saved = [](Side& side) {
+    side.everything();  // gathers the moments on every rank
+    auto state = train::to_checkpoint({}, side.model, side.stepper.optimisers(), vocabulary(), "");
+    for (auto& [name, tensor] : state.tensors) tensor = tensor.clone();
+    return state;
+  };
+  Side whole(small(), world, at::kFloat), sharded(small(), world, at::kFloat, {.shard = true});
+  advance(whole, 0);
+  advance(sharded, 0);
+  const auto a = saved(whole), b = saved(sharded);
+  CATCH_REQUIRE(a.tensors.size() == b.tensors.size());
+  for (const auto& [name, tensor] : a.tensors) {
+    CATCH_INFO(name);
+    CATCH_CHECK(b.tensors.at(name).equal(tensor));
+  }
+  Side was_whole(small(), world, at::kFloat, {.shard = true}),
+      was_sharded(small(), world, at::kFloat);
+  for (auto& [side, state] : {std::pair{&was_whole, &a}, std::pair{&was_sharded, &b}})
+    train::from_checkpoint(*state, "memory", side->model, side->stepper.optimisers(), vocabulary());
+  advance(whole, 2);
+  const auto expected = saved(whole);
+  for (auto* side : {&was_whole, &was_sharded}) {
+    advance(*side, 2);
+    for (const auto& [name, tensor] : saved(*side).tensors) {
+      CATCH_INFO(name);
+      CATCH_CHECK(tensor.equal(expected.tensors.at(name)));
+    }
+  }
 }

@@ -86,7 +86,7 @@ def test_names_dry_run_ignored_columns_and_include_file(folder, tool, tmp_path):
     assert dry.returncode == 0 and not (tmp_path / "out").exists()
     assert "6 cells, 5 fields, 2 used" in dry.stdout and "* cell_type" in dry.stdout and "reading  3/3" in dry.stderr
     assert tool("preprocess_metadata", *arguments).returncode == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["labels.h5", "s.json", "v.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["labels.digests.json", "labels.h5", "s.json", "v.json"]
     assert "age" not in json.loads((tmp_path / "out" / "v.json").read_text())
 
 

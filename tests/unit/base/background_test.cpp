@@ -39,6 +39,17 @@ CATCH_TEST_CASE("the caller does not wait for background work, unless too much o
   CATCH_CHECK(third);
 }
 
+CATCH_TEST_CASE("a resting piece of work is over when somebody waits for it") {
+  Background background;
+  std::promise<bool> passed;
+  background.run([&] { passed.set_value(background.rest(0.001)); });
+  CATCH_CHECK(passed.get_future().get());
+  bool cut_short = false;
+  background.run([&] { cut_short = !background.rest(1000); });
+  background.wait();
+  CATCH_CHECK(cut_short);
+}
+
 CATCH_TEST_CASE("an error of background work reaches the caller once, and drops what waited") {
   bool after = false;
   Background background;

@@ -95,12 +95,28 @@ CATCH_TEST_CASE("list, newest and prune", "[checkpoint]") {
   CATCH_CHECK_THAT(passed_over.at(0), Catch::EndsWith(": its manifest is of step 10"));
   fs::rename(scratch.path / "step-000000090", scratch.path / "step-000000010");
 
-  prune(scratch.path, 1, {20});
+  prune(scratch.path, 40, {.steps = {20}});
   CATCH_CHECK(steps() == std::vector<std::int64_t>{20, 40});
   CATCH_CHECK(!fs::exists(scratch.path / ".unfinished-host-1-0"));
   CATCH_CHECK(fs::exists(scratch.path / "step-60b"));
-  prune(scratch.path, 0, {});
+  prune(scratch.path, 40, {.last = 0});
   CATCH_CHECK(steps() == std::vector<std::int64_t>{40});
+}
+
+CATCH_TEST_CASE("what was just saved is kept, however many later ones are damaged",
+                "[checkpoint]") {
+  Scratch scratch;
+  for (const std::int64_t step : {0, 3, 6, 7, 9, 12}) save(scratch.path, step, sample(1));
+  const auto steps = [&] {
+    std::vector<std::int64_t> all;
+    for (const Entry& e : list(scratch.path)) all.push_back(e.step);
+    return all;
+  };
+  prune(scratch.path, 7, {.last = 1});
+  CATCH_CHECK(steps() == std::vector<std::int64_t>{7, 9, 12});
+  save(scratch.path, 10, sample(1));
+  prune(scratch.path, 12, {.last = 1, .every = 5});
+  CATCH_CHECK(steps() == std::vector<std::int64_t>{10, 12});
 }
 
 CATCH_TEST_CASE("nothing valid: none, and every reason", "[checkpoint]") {

@@ -54,20 +54,47 @@ CATCH_TEST_CASE("a checkpoint stands when `published` is called", "[writer]") {
   CATCH_CHECK(seen == 1);
 }
 
-CATCH_TEST_CASE("what fails in the thread comes out of the next call, once", "[writer]") {
+CATCH_TEST_CASE("a bug in the thread comes out of the next call, once", "[writer]") {
+  Scratch scratch;
+  Writer writer(scratch.path);
+  CATCH_CHECK_FALSE(writer.failed());
+  writer.save(1, sample(1), [] { throw InternalError("wrong"); });
+  while (!writer.failed()) std::this_thread::yield();
+  CATCH_CHECK_THROWS_WITH(writer.save(2, sample(2), [] {}), "wrong");
+  CATCH_CHECK_FALSE(writer.failed());
+}
+
+CATCH_TEST_CASE("what the system refuses is tried again, also ahead of the save", "[writer]") {
+  Scratch scratch;
+  const auto refuse = [](int& times) {
+    if (times-- > 0) throw DataError({"disk", "", "", ""}, "is full", "", Exit::kIo);
+  };
+  int before = 1, after = 1, published = 0;
+  Writer writer(scratch.path, [&] { refuse(before); });
+  writer.save(1, sample(1), [&] {
+    refuse(after);
+    ++published;
+  });
+  writer.finish();
+  CATCH_CHECK(published == 1);
+  CATCH_CHECK(before == -2);
+  CATCH_CHECK(load(scratch.path / "step-000000001").numbers.at("step") == 1);
+}
+
+CATCH_TEST_CASE("a save that cannot be gives way to the next, or is told at the end", "[writer]") {
   Scratch scratch;
   const auto folder = scratch.path / "checkpoints";
   std::ofstream(folder) << "in the way";
   Writer writer(folder);
-  CATCH_CHECK_FALSE(writer.failed());
-  writer.save(1, sample(1), [] { CATCH_FAIL("was not published"); });
-  while (!writer.failed()) std::this_thread::yield();
-  CATCH_CHECK_THROWS_WITH(writer.save(2, sample(2), [] {}),
-                          Catch::StartsWith(folder.string()) && Catch::Contains("cannot make"));
-  CATCH_CHECK_FALSE(writer.failed());
-  fs::remove(folder);
+  const auto refused = Catch::StartsWith(folder.string()) && Catch::Contains("cannot make");
+  CATCH_CHECK_THROWS_WITH(writer.save_now(0, sample(0), [] {}), refused);
+  writer.save(1, sample(1), [] { CATCH_FAIL("was published"); });
+  CATCH_CHECK_THROWS_WITH(writer.finish(), refused);
+  writer.save(2, sample(2), [] { CATCH_FAIL("was published"); });
   writer.save(3, sample(3), [] {});
+  fs::remove(folder);
   writer.finish();
+  CATCH_CHECK(list(folder).size() == 1);
   verify(folder / "step-000000003");
 }
 

@@ -8,9 +8,11 @@
 #include "base/format.h"
 #include "data/metadata_command.h"
 #include "data/sources/synthetic_source.h"
+#include "io/block_digests.h"
 #include "io/digest.h"
 #include "io/files.h"
 #include "io/npz.h"
+#include "io/sealed.h"
 
 using namespace cellmill;
 using namespace cellmill::data;
@@ -189,12 +191,31 @@ CATCH_TEST_CASE("expression and codes that do not fit are refused", "[npz]") {
   CATCH_CHECK_THAT(folder.opening(), Contains("attribute format: not a file of label codes; "
                                               "expected cellmill-labels-1; found labels-0"));
   folder.write_codes(0, "{}");
+  CATCH_CHECK_THAT(
+      folder.opening(),
+      Contains("metadata_vocab.json: bytes 0 to 2: not the vocabulary that labels.h5 was made "
+               "with; expected digest ") &&
+          Contains("hint: run again: tools/preprocess_metadata --data-dir " +
+                   folder.scratch.folder.string() +
+                   " --pattern 'human_metadata_*.pkl' --include FIELD,FIELD"));
+}
+
+CATCH_TEST_CASE("label codes are compared with their digests, where there are some") {
+  const Folder folder;
+  const auto digests = io::digest_blocks(folder.codes());
+  const std::string sealed = io::sealed_json(
+      fmt::format(R"({{"bytes":{},"blocks":["{}"]}})", digests.bytes, digests.blocks.at(0)));
+  folder.write("preproc/labels.digests.json", sealed);
+  CATCH_CHECK(folder.opening() == "no error");
+  folder.write("preproc/labels.digests.json", "?" + sealed.substr(1));
+  CATCH_CHECK_THAT(folder.opening(), Contains("labels.digests.json: bytes 0 to ") &&
+                                         Contains("is damaged: its digest differs"));
+  folder.write("preproc/labels.digests.json", sealed);
+  std::string bytes = io::read_text(folder.codes());
+  bytes[bytes.size() / 2] ^= 1;
+  folder.write("preproc/labels.h5", bytes);
   CATCH_CHECK_THAT(folder.opening(),
-                   Contains("metadata_vocab.json: not the vocabulary that labels.h5 was made with; "
-                            "expected digest ") &&
-                       Contains("hint: run again: tools/preprocess_metadata --data-dir " +
-                                folder.scratch.folder.string() +
-                                " --pattern 'human_metadata_*.pkl' --include FIELD,FIELD"));
+                   Contains(fmt::format("labels.h5: bytes 0 to {}: is damaged", bytes.size() - 1)));
 }
 
 CATCH_TEST_CASE("codes out of range and vocabularies with gaps are refused", "[npz]") {

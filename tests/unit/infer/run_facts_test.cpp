@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "io/files.h"
+#include "io/sealed.h"
 #include "scratch.h"
 
 namespace cellmill::infer {
@@ -28,7 +29,14 @@ CATCH_TEST_CASE("the best step is what best.json marks") {
   io::write_text_atomically(scratch / "best.json", "{\"step\": 30, \"loss\": 0.5}\n");
   CATCH_CHECK(best_step(scratch.folder) == 30);
   io::write_text_atomically(scratch / "best.json", "not json");
-  CATCH_CHECK(!best_step(scratch.folder));
+  CATCH_CHECK_THROWS_WITH(best_step(scratch.folder),
+                          scratch / "best.json: bytes 0 to 7: is damaged");
+  std::string text = io::sealed_json("{\"step\": 30, \"loss\": 0.5}");
+  io::write_text_atomically(scratch / "best.json", text);
+  CATCH_CHECK(best_step(scratch.folder) == 30);
+  text.replace(text.find("30"), 2, "31");
+  io::write_text_atomically(scratch / "best.json", text);
+  CATCH_CHECK_THROWS_WITH(best_step(scratch.folder), Catch::Contains("is damaged"));
 }
 
 }  // namespace cellmill::infer

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "expect.h"
+#include "file_limit.h"
 #include "io/files.h"
 #include "io/protobuf.h"
 #include "io/records.h"
@@ -156,6 +157,23 @@ CATCH_TEST_CASE("a restart is told twice", "[events]") {
   writer.restart_at(7);
   writer.flush();
   CATCH_CHECK(look_at(writer.path()).restarts == Ints{7, 7});
+}
+
+CATCH_TEST_CASE("events that a limit refuses are kept, each once", "[events]") {
+  Scratch scratch;
+  EventWriter writer(scratch.folder);
+  {
+    const FileLimit limit(1000);
+    for (std::int64_t step = 1; step <= 3000; ++step) writer.scalar("loss", 1, step);
+    CATCH_CHECK_THAT(error_of([&] { writer.flush(); }), Contains("File too large"));
+  }
+  writer.flush();
+  std::string text = read_text(writer.path());
+  std::string_view rest = text;
+  std::int64_t records = 0;
+  while (take_record(rest)) ++records;
+  CATCH_CHECK(records == 3001);
+  CATCH_CHECK(rest.empty());
 }
 
 CATCH_TEST_CASE("what the writer cannot do is an error", "[events]") {

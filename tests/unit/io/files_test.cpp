@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "expect.h"
+#include "file_limit.h"
 #include "io/digest.h"
 
 using namespace cellmill;
@@ -92,6 +93,22 @@ CATCH_TEST_CASE("lines are appended, and filtered before a resumed run", "[files
   LineFile::filter(path, [](std::string_view line) { return line < "step 3"; });
   LineFile(path).append("step 3 again");
   CATCH_CHECK(read_text(path) == "step 1\nstep 2\nstep 3 again\n");
+}
+
+CATCH_TEST_CASE("lines that a limit refuses are kept, and no half line stays", "[files]") {
+  Scratch scratch;
+  const fs::path path = scratch / "metrics.jsonl";
+  LineFile lines(path);
+  lines.append("first");
+  {
+    const FileLimit limit(10);
+    for (const char* line : {"second", "third"})
+      CATCH_CHECK_THAT(error_of([&] { lines.append(line); }), Contains("File too large"));
+    CATCH_CHECK(read_text(path) == "first\n");
+    CATCH_CHECK_THAT(error_of([&] { lines.sync(); }), Contains("File too large"));
+  }
+  lines.sync();
+  CATCH_CHECK(read_text(path) == "first\nsecond\nthird\n");
 }
 
 CATCH_TEST_CASE("free space is that of the file system", "[files]") {

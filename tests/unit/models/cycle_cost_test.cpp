@@ -48,6 +48,8 @@ CATCH_TEST_CASE("the cost counts the parameters that the model has", "[cycle_cos
             CATCH_CHECK(form.cost.parameters == parameters_of(options, v));
             CATCH_CHECK(form.cost.resident == 16 * form.cost.parameters);
             CATCH_CHECK(form.cost.summed == 0);
+            const auto cut = models::cycle_step_forms(options, v, {8, 3, 1, true, 4}).forms.front();
+            CATCH_CHECK(cut.cost.resident == 10 * form.cost.parameters);
           }
         }
       }
@@ -64,9 +66,12 @@ CATCH_TEST_CASE("the cost of a small step, counted by hand", "[cycle_cost]") {
   const auto forms = models::cycle_step_forms(options, vocabulary(10, {4}), {6, 4, 2, true});
   const double both = 2 * 6 * (12 * 4 + 5 * 16);
   const auto& dense = forms.forms[0].cost;
-  CATCH_CHECK(dense.flop == both + 2 * 60 * (11 * 4 + 4 * 3));
+  CATCH_CHECK(dense.flop == both + 2 * 60 * (6 * 5 + 3 * 4 + 2 * 3));
   CATCH_CHECK(dense.full_flop == 0);
-  CATCH_CHECK(dense.sparse_flop == 0);
+  CATCH_CHECK(dense.sparse_flop == 4 * 24 * (4 + 3));
+  const auto on_gpu = models::cycle_step_forms(options, vocabulary(10, {4}), {6, 4, 2, false});
+  CATCH_CHECK(on_gpu.forms[0].cost.sparse_flop == 0);
+  CATCH_CHECK(on_gpu.forms[0].cost.flop == dense.flop + 2 * 60 * 2 * (4 + 3));
   const double parameters = 10 * 7 + 2 + 4 * 12 + (33 + 16);
   CATCH_CHECK(dense.summed == 4 * parameters);
   const auto& factored = forms.forms[1].cost;

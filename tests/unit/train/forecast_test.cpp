@@ -39,7 +39,7 @@ Work two_forms() {
     models::StepCost grows, divided;
     grows.flop = 1e7 * shape.cells;
     grows.moved = 1e9;
-    grows.resident = 3e9;
+    grows.resident = 1.5e9 + 1.5e9 / shape.shares;
     grows.summed = shape.ranks > 1 ? 2e8 : 0;
     divided.full_flop = 4e9 / shape.ranks;
     divided.sparse_flop = 1e6 * shape.cells;
@@ -140,6 +140,27 @@ CATCH_TEST_CASE("ranks wait for the all-reduce, the loader or the file system", 
   CATCH_CHECK(ranks[2].bound == "loader");
   CATCH_CHECK(ranks[2].cells_per_second == Approx(80));
   CATCH_CHECK(ranks[2].efficiency == Approx(1));
+}
+
+CATCH_TEST_CASE("sharded, a rank holds less and gathers values after its step", "[forecast]") {
+  auto work = two_forms();
+  work.shard = true;
+  auto m = slow_machine();
+  auto ranks = train::forecast_ranks(work, m, 4);
+  CATCH_CHECK(ranks[0].memory == 3e9);
+  CATCH_CHECK(ranks[2].memory == 1.5e9 + 1.5e9 / 4);
+  CATCH_CHECK(ranks[1].all_reduce == Approx(0.2));
+  CATCH_CHECK(ranks[1].waited == Approx(0.2));
+  m.overlap = 1;  // backward hides whole sums
+  ranks = train::forecast_ranks(work, m, 4);
+  CATCH_CHECK(ranks[1].all_reduce == Approx(0.3));
+  CATCH_CHECK(ranks[1].waited == Approx(0.1));
+  m.memory_gb = 2;
+  const auto text = train::text_of(train::make_report(m, work, 4));
+  CATCH_CHECK(text.find("memory bandwidth; DOES NOT FIT") == std::string::npos);
+  CATCH_CHECK(text.find("\n    2          200     2.25") != std::string::npos);
+  CATCH_CHECK(text.find("matrix products; DOES NOT FIT in 2 GB\n    4          400     1.88") !=
+              std::string::npos);
 }
 
 CATCH_TEST_CASE("known machines say where their figures are from", "[forecast]") {

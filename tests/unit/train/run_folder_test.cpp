@@ -5,6 +5,7 @@
 #include "../io/expect.h"
 #include "config/show.h"
 #include "io/files.h"
+#include "io/sealed.h"
 #include "train/run_options.h"
 
 using namespace cellmill;
@@ -41,7 +42,7 @@ CATCH_TEST_CASE("a new run makes its folders and says how it is configured", "[r
     CATCH_CHECK(folder.path() == path);
     CATCH_CHECK(fs::is_directory(train::checkpoints_of(path)));
     CATCH_CHECK(fs::is_directory(path / "log"));
-    CATCH_CHECK(io::read_text(path / "config.yaml") == settings());
+    CATCH_CHECK(io::read_text(path / "config.yaml") == io::sealed_text(settings()));
     CATCH_CHECK(opening(path, settings(), true) ==
                 "64 " + path.string() +
                     " is in use by another process\n  hint: wait for it, or name another "
@@ -89,7 +90,7 @@ CATCH_TEST_CASE("a run goes on only with its configuration", "[run folder]") {
                                    "another output.folder");
   CATCH_CHECK_THAT(opening(path, settings([](auto& o) { o.data.loader.order = "chunk"; }), true),
                    Contains("data.loader.order: there mixed, here chunk"));
-  CATCH_CHECK(io::read_text(path / "config.yaml") == settings());
+  CATCH_CHECK(io::read_text(path / "config.yaml") == io::sealed_text(settings()));
 }
 
 CATCH_TEST_CASE("what does not make another run may change, and is noted", "[run folder]") {
@@ -104,5 +105,5 @@ CATCH_TEST_CASE("what does not make another run may change, and is noted", "[run
     o.evaluation.patience = 2;
   });
   CATCH_CHECK(opening(path, changed, true) == "no error");
-  CATCH_CHECK(io::read_text(path / "config.yaml") == changed);
+  CATCH_CHECK(io::read_text(path / "config.yaml") == io::sealed_text(changed));
 }
