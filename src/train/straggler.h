@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "base/stopwatch.h"
+#include "comm/activity.h"
 #include "comm/communicator.h"
 
 namespace cellmill::train {
@@ -20,6 +22,15 @@ struct OwnTime {
   double data = 0, compute = 0;
   double save = 0;  ///< 0 where it saved nothing
 };
+
+/// Seconds of `work` in which this rank did not wait for others.
+template <class F>
+double own_seconds(const F& work) {
+  const Stopwatch watch;
+  const double waited = comm::seconds_waited();
+  work();
+  return watch.seconds() - (comm::seconds_waited() - waited);
+}
 
 /// What the others learn of a rank.
 struct TypicalTime {
