@@ -22,13 +22,15 @@ Verdict verdict_on(int rank, const RankState& r, bool all_wait) {
 std::optional<Verdict> judge(const std::vector<RankState>& ranks) {
   bool overdue = false, all_wait = true, all_stand = true;
   int last = -1;
+  const bool ending =
+      std::any_of(ranks.begin(), ranks.end(), [](const RankState& r) { return r.left; });
   const auto behind = [&](int r) {
     const auto& x = ranks[r];
     return std::tuple(x.collectives, !silent(x), x.waiting, -std::max(x.silent, x.standing));
   };
   for (int r = 0; r < static_cast<int>(ranks.size()); ++r) {
     if (!counts(ranks[r])) continue;
-    if (ranks[r].dead) return Verdict{r, Verdict::Kind::kDead, 0};
+    if (ranks[r].dead && !ending) return Verdict{r, Verdict::Kind::kDead, 0};
     overdue |= silent(ranks[r]) || (stands(ranks[r]) && !ranks[r].waiting);
     all_wait &= ranks[r].waiting && !silent(ranks[r]);
     all_stand &= stands(ranks[r]);

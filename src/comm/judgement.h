@@ -31,8 +31,9 @@ struct Verdict {
   bool operator==(const Verdict&) const = default;
 };
 
-/// The rank that ends the world, or nothing while all may go on. A death counts at once; silence
-/// and standing still count from the rank's own limit on. If all wait for each other, the one
+/// The rank that ends the world, or nothing while all may go on. A death counts at once,
+/// unless a rank has left: then the world is ending. Silence and standing still count from the
+/// rank's own limit on. If all wait for each other, the one
 /// behind is named, or rank 0 for all where none is.
 std::optional<Verdict> judge(const std::vector<RankState>& ranks);
 

@@ -44,7 +44,9 @@ std::vector<std::string> stack_of(pid_t thread) {
   const auto state = kernel_state(getpid(), thread);
   if (answered.exchange(0) != thread) return {kNoStack + state};
   const int count = depth;
-  auto names = named({frames.begin() + std::min(kHandlerFrames, count), frames.begin() + count});
+  const std::vector<void*> noted(frames.begin() + std::min(kHandlerFrames, count),
+                                 frames.begin() + count);
+  auto names = named(noted);
   names.push_back(state);
   return names;
 }

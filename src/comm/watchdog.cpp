@@ -23,7 +23,8 @@
 namespace cellmill::comm {
 namespace {
 
-constexpr double kBeat = 0.2;            // seconds between heartbeats
+constexpr double kBeat = 0.2;            // seconds between heartbeats, at least
+constexpr double kBeatOfRank = 5e-4;     // and so many times the number of ranks
 constexpr double kAnswer = 3;            // patience for a stack
 constexpr double kUnheard = 20;          // then it is said that a rank is not heard
 constexpr std::size_t kTextMax = 30000;  // of a message
@@ -116,14 +117,15 @@ void Watchdog::run(const std::stop_token& stopping) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
   stopping_ = stopping;
+  const double pause = std::max(kBeat, kBeatOfRank * static_cast<double>(peers_.size()));
   Stopwatch since;
   while (!stopping.stop_requested()) {
     // A process that was stopped, or a machine that slept, has heard nobody and blames nobody.
-    const double elapsed = std::min(since.lap(), 4 * kBeat);
+    const double elapsed = std::min(since.lap(), 4 * pause);
     for (auto& peer : peers_) peer.silent += elapsed;
     note_own(elapsed);
     beat();
-    listen(kBeat);
+    listen(pause);
     say_unheard(elapsed);
     const std::vector<RankState> states(peers_.begin(), peers_.end());
     if (!judges(rank_, states, rank_ < 2 ? 2 : 10)) continue;
@@ -270,7 +272,7 @@ void Watchdog::say_unheard(double elapsed) {
 }
 
 void Watchdog::end(const Verdict& verdict) {
-  const auto& peer = peers_[verdict.rank];
+  const Peer peer = peers_[verdict.rank];  // as it was: what is woken up goes on
   const bool dead = verdict.kind == Verdict::Kind::kDead;
   if (!dead) ask_stack(verdict.rank);
   Failure failure;

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <thread>
 
 #include "base/log.h"
@@ -28,11 +29,15 @@ constexpr std::int64_t kCalm = 40;  // collectives before it happens: a second
 }
 
 [[gnu::noinline]] void compute_for_ever() {
-  for (volatile std::uint64_t k = 0;; k = k + 1) {
+  for (std::uint64_t k = 0;; ++k) {
+    asm volatile("" : "+r"(k));
   }
 }
 
-void happen(const std::string& how, const std::string& folder) {
+/// When it happened goes into a file, for who looks on.
+[[gnu::noinline]] void happen(const std::string& how, const std::string& folder) {
+  std::ofstream(folder + "/happened")
+      << std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
   if (how == "kill") raise(SIGKILL);
   if (how == "exit") std::_Exit(1);
   if (how == "exit0") std::exit(0);
@@ -50,11 +55,12 @@ int live(comm::World& world, char** argv) {
   const bool here = std::stoi(argv[2]) == world.rank;
   const double limit = std::stod(argv[5]);
   install_stop_signals();  // as training does: the launcher asks before it kills
-  comm::watch(world, {limit, limit, 8, limit, limit});
+  comm::watch(world, {limit, limit, 0, limit, limit});
   comm::set_failure_folder(folder);
   at::Tensor x = at::zeros({1000});
-  for (std::int64_t k = 0; k < 2 * kCalm; ++k) {
-    if (phase == "step") comm::set_phase("step " + std::to_string(k), comm::Phase::kStep, k);
+  for (std::int64_t k = 0; k < (phase == "long" ? 1000000 : 2 * kCalm); ++k) {
+    if (phase == "step" || phase == "long")
+      comm::set_phase("step " + std::to_string(k), comm::Phase::kStep, k);
     if (k == kCalm / 2 && phase == "start") comm::set_phase("opening data");
     if (k == kCalm / 2 && phase == "save")
       comm::set_phase("saving at step 20", comm::Phase::kSave, 20);

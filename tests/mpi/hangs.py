@@ -2,9 +2,11 @@
 
 usage: hangs.py PROGRAM MPIRUN [--only TEXT]
 """
+import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -19,7 +21,6 @@ LIMIT = 2
 HOST = socket.gethostname()
 PHASES = {"start": "opening data", "step": "step 40", "save": "saving at step 20", "close": "closing the run"}
 STEPS = {"start": -1, "step": 40, "save": 20, "close": 20}
-counts = {}
 
 
 def left(mark):
@@ -35,59 +36,63 @@ def left(mark):
 
 
 def run(how, who, phase, ranks, limit):
-    """(exit code, what was said, failure.json or None, seconds, processes left)"""
+    """(exit code, what was said, failure.json or None, seconds from the event to the end, processes left)"""
     with tempfile.TemporaryDirectory(prefix="hangs-") as folder:
         mark = uuid.uuid4().hex
-        start = time.monotonic()
         process = subprocess.Popen([MPIRUN, "--oversubscribe", "-n", str(ranks), PROGRAM, how, str(who), phase, folder, str(limit)],
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
                                    env={**os.environ, "HANGS_MARK": mark})
         try:
-            said = process.communicate(timeout=60)[0]
+            said = process.communicate(timeout=180)[0]
         except subprocess.TimeoutExpired:
             for survivor in left(mark):
                 os.kill(survivor, signal.SIGKILL)
-            return None, process.communicate()[0], None, 60, []
-        seconds = time.monotonic() - start
-        until = time.monotonic() + 3
+            return None, process.communicate()[0], None, 180, []
+        happened = pathlib.Path(folder, "happened")
+        seconds = time.monotonic() - float(happened.read_text()) if happened.exists() else 0
+        until = time.monotonic() + 5
         while (survivors := left(mark)) and time.monotonic() < until:
             time.sleep(0.05)
         for survivor in survivors:
             os.kill(survivor, signal.SIGKILL)
         path = pathlib.Path(folder, "failure.json")
         failure = json.loads(path.read_text()) if path.exists() else None
-        strangers = set(os.listdir(folder)) - {"failure.json", "fifo"}
+        strangers = set(os.listdir(folder)) - {"failure.json", "fifo", "happened"}
         assert not strangers, strangers
         return process.returncode, said, failure, seconds, survivors
 
 
-def check(title, how, who, phase, codes, text, stack="", ranks=3, limit=LIMIT, within=12):
-    if ONLY not in title:
-        return
+def judge(title, how, who, phase, codes, text, stack="", ranks=3, limit=LIMIT):
+    """Whether it held, and what to say of it."""
     code, said, failure, seconds, survivors = run(how, who, phase, ranks, limit)
     try:
         assert code in codes, f"exit code {code}, expected one of {codes}"
-        assert seconds < within, f"{seconds:.1f} s"
+        assert seconds < limit + 10, f"{seconds:.1f} s"
         assert not survivors, f"processes left: {survivors}"
         if text is None:
             assert failure is None and "hangs" not in said, failure
-        else:
-            assert failure, "no failure.json"
-            assert said.count("error: ") == 1, f"said {said.count('error: ')} causes"
-            assert text in failure["message"] and text in said, failure["message"]
-            expected = {"rank": who, "size": ranks, "host": HOST, "phase": PHASES[phase], "step": STEPS[phase]}
-            wrong = {k: failure[k] for k, v in expected.items() if failure[k] != v}
-            # a heartbeat may be a moment older than a death
-            assert not wrong or (set(wrong) <= {"phase", "step"} and 36 <= failure["step"] <= 40), wrong
-            assert failure["pid"] > 1
-            joined = "\n".join(failure["backtrace"])
-            assert failure["backtrace"] and stack in joined, joined
+            return True, f"ok {title}"
+        assert failure, "no failure.json"
+        assert said.count("error: ") == 1, f"said {said.count('error: ')} causes"
+        assert re.search(text, failure["message"]) and failure["message"] in said, failure["message"]
+        expected = {"rank": who, "size": ranks, "host": HOST, "phase": PHASES[phase], "step": STEPS[phase]}
+        wrong = {k: failure[k] for k, v in expected.items() if failure[k] != v}
+        # a heartbeat may be a moment older than a death
+        assert not wrong or (set(wrong) <= {"phase", "step"} and 30 <= failure["step"] <= 40), wrong
+        assert failure["pid"] > 1
+        joined = "\n".join(failure["backtrace"])
+        assert failure["backtrace"] and stack in joined, joined
+        return True, f"ok {title} ({seconds:.1f} s)"
     except AssertionError as e:
-        print(f"FAILED {title}: {e}\n{said}\n{json.dumps(failure, indent=1)}")
-        counts["failed"] = counts.get("failed", 0) + 1
-        return
-    counts["held"] = counts.get("held", 0) + 1
-    print(f"ok {title} ({seconds:.1f} s)", flush=True)
+        return False, f"FAILED {title}: {e}\n{said}\n{json.dumps(failure, indent=1)}"
+
+
+CASES = []
+
+
+def check(title, *arguments, **options):
+    if ONLY in title:
+        CASES.append(lambda: judge(title, *arguments, **options))
 
 
 GONE = "rank {} is gone: killed, or it ended without a word"
@@ -97,15 +102,20 @@ for index, phase in enumerate(PHASES):
     check(f"exit in {phase}", "exit", who, phase, {71, 1}, GONE.format(who), "no stack: the process is gone")
     check(f"exception in {phase}", "throw", who, phase, {70}, "thrown on one rank", "cellmill::(anonymous namespace)::happen(")
     check(f"stopped in {phase}", "stop", who, phase, {72},
-          f"rank {who} hangs: no heartbeat for 2 s (limit in this phase: 2 s); its host says: state T (stopped)", "happen(")
-    check(f"blocked disk in {phase}", "read", who, phase, {72}, f"rank {who} hangs: no progress for 2 s", "read_blocked_disk(")
+          rf"^rank {who} hangs: no heartbeat for \d s \(limit in this phase: 2 s\); its host says: state T \(stopped\)", "happen(")
+    check(f"blocked disk in {phase}", "read", who, phase, {72}, rf"^rank {who} hangs: no progress for \d s \(limit in this phase: 2 s\)$", "read_blocked_disk(")
 check("exit(0) in the middle", "exit0", 1, "step", {71, 1, 0}, GONE.format(1))
 check("a segmentation fault", "segv", 2, "step", {71, 139}, GONE.format(2))
-check("endless computing", "compute", 1, "step", {72}, "rank 1 hangs: no progress for 2 s", "compute_for_ever(")
-check("a blocked thread", "thread", 1, "step", {72}, "rank 1 hangs: no progress for 2 s", "read_blocked_disk(")
+check("endless computing", "compute", 1, "step", {72}, "rank 1 hangs: no progress for", "compute_for_ever(")
+check("a blocked thread", "thread", 1, "step", {72}, "rank 1 hangs: no progress for", "read_blocked_disk(")
 check("two ranks, the first stopped", "stop", 0, "step", {72}, "rank 0 hangs: no heartbeat", "happen(", ranks=2)
-check("alone and blocked", "read", 0, "step", {72}, "rank 0 hangs: no progress for 2 s", "read_blocked_disk(", ranks=1)
+check("alone and blocked", "read", 0, "step", {72}, "rank 0 hangs: no progress for", "read_blocked_disk(", ranks=1)
 check("a pause below the limit", "nap", 1, "step", {0}, None, limit=4)
 check("limit 0", "nap", 1, "step", {0}, None, limit=0)
-print(f"{counts.get('held', 0)} held, {counts.get('failed', 0)} not held")
-sys.exit(1 if counts.get("failed") else 0)
+with concurrent.futures.ThreadPoolExecutor(2) as pool:  # they wait more than they work
+    held = 0
+    for well, report in pool.map(lambda case: case(), CASES):
+        held += well
+        print(report, flush=True)
+print(f"{held} of {len(CASES)} held")
+sys.exit(0 if held == len(CASES) else 1)

@@ -73,6 +73,12 @@ CATCH_TEST_CASE("a death counts at once, before any hang", "[judgement]") {
   CATCH_CHECK(judge({at_work(100), in_wait(0), dead}) == Verdict{2, Kind::kDead, 0});
 }
 
+CATCH_TEST_CASE("where a rank ends by itself, what dies after it is no cause", "[judgement]") {
+  auto failed = at_work(0), killed = in_wait(0);
+  failed.left = killed.dead = true;
+  CATCH_CHECK(!judge({in_wait(0), failed, killed}));
+}
+
 CATCH_TEST_CASE("if all wait, the one in the earlier collective is named", "[judgement]") {
   CATCH_CHECK(judge({in_wait(31), in_wait(31)}) == Verdict{0, Kind::kAllWait, 31});
   CATCH_CHECK(judge({rank(9, true, 31), rank(8, true, 32)}) == Verdict{1, Kind::kAllWait, 32});
