@@ -8,12 +8,13 @@
 namespace cellmill::comm {
 namespace {
 
+constexpr double kEnding = 15;  // seconds: longer than a rank that fails waits for the others
+
 bool counts(const RankState& r) { return r.heard && !r.left; }
-bool silent(const RankState& r) { return r.limit > 0 && r.silent > r.limit; }
-bool stands(const RankState& r) { return r.limit > 0 && r.standing > r.limit; }
+bool over(double seconds, const RankState& r) { return r.limit > 0 && seconds > r.limit; }
 
 Verdict verdict_on(int rank, const RankState& r, bool all_wait) {
-  if (silent(r)) return {rank, Verdict::Kind::kSilent, r.silent};
+  if (over(r.silent, r)) return {rank, Verdict::Kind::kSilent, r.silent};
   return {rank, all_wait ? Verdict::Kind::kAllWait : Verdict::Kind::kStands, r.standing};
 }
 
@@ -24,6 +25,9 @@ std::optional<Verdict> judge(const std::vector<RankState>& ranks) {
   int last = -1;
   const bool ending =
       std::any_of(ranks.begin(), ranks.end(), [](const RankState& r) { return r.left; });
+  const double grace = ending ? kEnding : 0;
+  const auto silent = [&](const RankState& r) { return over(r.silent - grace, r); };
+  const auto stands = [&](const RankState& r) { return over(r.standing - grace, r); };
   const auto behind = [&](int r) {
     const auto& x = ranks[r];
     return std::tuple(x.collectives, !silent(x), x.waiting, -std::max(x.silent, x.standing));

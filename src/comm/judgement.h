@@ -31,10 +31,10 @@ struct Verdict {
   bool operator==(const Verdict&) const = default;
 };
 
-/// The rank that ends the world, or nothing while all may go on. A death counts at once,
-/// unless a rank has left: then the world is ending. Silence and standing still count from the
-/// rank's own limit on. If all wait for each other, the one
-/// behind is named, or rank 0 for all where none is.
+/// The rank that ends the world, or nothing while all may go on. A death counts at once; silence
+/// and standing still count from the rank's own limit on. If all wait for each other, the one
+/// behind is named, or rank 0 for all where none is. Once a rank has left, the world is ending by
+/// itself: deaths are its doing, and the others get 15 s more.
 std::optional<Verdict> judge(const std::vector<RankState>& ranks);
 
 /// "rank 2 of 4 has stood still for 31 s (limit in this phase: 30 s) while the others wait for it".

@@ -26,6 +26,7 @@ namespace {
 constexpr double kBeat = 0.2;            // seconds between heartbeats, at least
 constexpr double kBeatOfRank = 5e-4;     // and so many times the number of ranks
 constexpr double kAnswer = 3;            // patience for a stack
+constexpr double kLeaving = 2;           // and for it to leave by itself
 constexpr double kUnheard = 20;          // then it is said that a rank is not heard
 constexpr std::size_t kTextMax = 30000;  // of a message
 
@@ -296,7 +297,9 @@ void Watchdog::end(const Verdict& verdict) {
 }
 
 void Watchdog::leave(int about, int code) {
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  const Stopwatch watch;  // the launcher's code is that of the first to go: ours, not SIGKILL's
+  while (local(about) && watch.seconds() < kLeaving)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   kill_local(about);
   _exit(code);
 }

@@ -65,7 +65,7 @@ class Watchdog {
   void kill_local(int rank) const;
   void ask_stack(int rank);
   void say_unheard(double elapsed);
-  /// Leaves with the code, after a moment for a stopped rank of this host to leave by itself.
+  /// Leaves with the code, once the rank that the verdict is about has, or was killed.
   [[noreturn]] void leave(int about, int code);
   /// Returns only if this rank ends by itself meanwhile.
   void end(const Verdict& verdict);

@@ -77,6 +77,8 @@ CATCH_TEST_CASE("where a rank ends by itself, what dies after it is no cause", "
   auto failed = at_work(0), killed = in_wait(0);
   failed.left = killed.dead = true;
   CATCH_CHECK(!judge({in_wait(0), failed, killed}));
+  CATCH_CHECK(!judge({in_wait(44), failed, in_wait(44)}));
+  CATCH_CHECK(judge({in_wait(46), failed, in_wait(46)}));
 }
 
 CATCH_TEST_CASE("if all wait, the one in the earlier collective is named", "[judgement]") {
