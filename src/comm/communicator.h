@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
+#include "comm/failure.h"
 
 namespace cellmill::comm {
 
@@ -54,10 +54,9 @@ class Communicator {
 
 /// An error that every rank throws alike: the lowest failing rank's, with its rank in the text.
 struct SharedError : Error {
-  SharedError(Exit code, const std::string& what, std::string hint, int rank, std::string host)
-      : Error(code, what, std::move(hint)), rank(rank), host(std::move(host)) {}
-  int rank;
-  std::string host;
+  explicit SharedError(const Failure& failure)
+      : Error(failure.code, failure.message, failure.hint), failure(failure) {}
+  Failure failure;
 };
 
 /// Runs `phase` on every rank and lets all ranks learn how it went: if any failed, all throw the

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "comm/activity.h"
+
 namespace cellmill::train {
 namespace {
 
@@ -67,6 +69,7 @@ EvaluationResult evaluate(models::Model& model, data::Loader& loader, data::Devi
     const auto moved = feed.move(*batch);
     evaluation->update(moved, context);
     note(heads, model.influence(moved));
+    comm::note_progress();
   }
   EvaluationResult result;
   for (auto& tensor : evaluation->state()) world.all_reduce(tensor, comm::Op::kSum);

@@ -23,10 +23,10 @@ namespace {
 
 /// What may change between the parts of one run without making it another run.
 bool may_change(const std::string& key) {
-  static constexpr std::array<std::string_view, 11> kFree = {
+  static constexpr std::array<std::string_view, 12> kFree = {
       "output.",      "optimizer.",      "checkpoint.", "evaluation.patience",
       "train.epochs", "train.max_steps", "data.path",   "data.metadata",
-      "data.genes",   "data.loader.",    "data.verify"};
+      "data.genes",   "data.loader.",    "data.verify", "watchdog."};
   return std::any_of(kFree.begin(), kFree.end(),
                      [&](auto free) { return key.starts_with(free); }) &&
          key != "data.loader.order" && key != "data.loader.block_cells" &&
@@ -77,6 +77,7 @@ RunFolder::RunFolder(const fs::path& path, const std::string& config, bool resum
     throw DataError({path.string(), "", "", ""}, "cannot be made: " + error.message(),
                     "make room, or name another output.folder", Exit::kIo);
   if (there) io::remove_unfinished(path);
+  fs::remove(path / "failure.json", error);  // of an earlier part of this run
   io::write_text_atomically(file, io::sealed_text(config));
 }
 

@@ -69,6 +69,7 @@ void describe(config::Schema& s, RunOptions& o) {
   s.section("optimizer", o.optimizer, "how ranks share the optimiser's work");
   s.section("evaluation", o.evaluation, "held-out cells, early stopping");
   s.section("checkpoint", o.checkpoint, "when to save, what to keep");
+  s.section("watchdog", o.watchdog, "how long a rank may stand still before the run ends");
   s.section("output", o.output, "where results go");
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "comm/watchdog.h"
 #include "data/chunk_source.h"
 #include "data/loader.h"
 #include "data/split.h"
@@ -60,6 +61,7 @@ struct RunOptions {
   OptimizerOptions optimizer;
   EvaluationOptions evaluation;
   CheckpointOptions checkpoint;
+  comm::WatchdogOptions watchdog;
   OutputOptions output;
 };
 void describe(config::Schema& schema, RunOptions& options);

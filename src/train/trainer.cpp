@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -19,6 +20,7 @@
 #include "train/run_folder.h"
 #include "train/schedule.h"
 #include "train/step.h"
+#include "train/straggler.h"
 #include "train/training_state.h"
 
 namespace cellmill::train {
@@ -74,13 +76,15 @@ class Trainer {
   bool stop_ = false;
   bool save_asked_ = false;
   Stopwatch since_save_, since_record_;
+  StragglerWatch stragglers_;
+  OwnTime own_;  // of the step that begins after the last collective of the step before
   Goodput goodput_;
   double cells_trained_ = 0, seconds_trained_ = 0;  // since the last point, by this process
 };
 
 Trainer::Trainer(comm::World& world, const RunOptions& options, const std::string& config,
                  Start start)
-    : world_(world), o_(options), config_(config) {
+    : world_(world), o_(options), config_(config), stragglers_(*world.host_world) {
   comm::set_phase("opening data");
   comm::agree(*world.host_world, [&] {
     source_ = data::open_source(o_.data.source);
@@ -147,7 +151,7 @@ void Trainer::open_folder(Start start) {
 }
 
 bool Trainer::resume() {
-  comm::set_phase("loading the checkpoint");
+  comm::set_phase("loading the checkpoint", comm::Phase::kSave);
   std::string path;
   comm::agree(*world_.host_world, [&] {
     if (world_.rank != 0) return;
@@ -175,7 +179,10 @@ void Trainer::survey() {
   if (!model_->needs_survey()) return;
   comm::set_phase("surveying the training cells");
   auto cells = loader(split_.train, false);
-  while (auto batch = cells.next()) model_->survey(feed_->move(*batch));
+  while (auto batch = cells.next()) {
+    model_->survey(feed_->move(*batch));
+    comm::note_progress();
+  }
   auto sums = model_->survey_state();
   world_.tensors().all_reduce(sums, comm::Op::kSum);
   model_->finish_survey();
@@ -203,11 +210,14 @@ Exit Trainer::run() {
   const auto first = state_.steps;
   settle();  // what a stopped run left
   while (!finished() && !stop_) {
-    comm::set_phase("step " + std::to_string(state_.steps));
-    Stopwatch waiting;
+    comm::set_phase("step " + std::to_string(state_.steps),
+                    state_.steps == first ? comm::Phase::kStart : comm::Phase::kStep, state_.steps);
+    Stopwatch watch;
     const auto batch = feed_->move(*training_->next());
-    goodput_.add(Goodput::Part::kData, waiting.seconds());
-    step(batch);
+    own_.data = watch.seconds();
+    goodput_.add(Goodput::Part::kData, own_.data);
+    own_.compute = own_seconds([&] { step(batch); });
+    stragglers_.step(std::exchange(own_, {}));
     if (state_.steps == first + 1)
       log::info("first step done {:.2f} s after the program's start", process_age());
     if (!stop_) settle();
@@ -217,6 +227,7 @@ Exit Trainer::run() {
   if (stop_) {
     log::info("stopped by a signal: saved at step {}, asking to be started again", state_.steps);
   }
+  comm::set_phase("closing the run", comm::Phase::kClose, state_.steps);
   comm::agree(*world_.host_world, [&] {
     if (recorder_) recorder_->close(!stop_);
   });
@@ -256,7 +267,8 @@ void Trainer::settle() {
   };
   const bool best = due(o_.evaluation.every_steps) && evaluate_now();
   state_.settled = state_.steps;
-  if (best || save_asked_ || due(o_.checkpoint.every_steps)) save();
+  if (best || save_asked_ || due(o_.checkpoint.every_steps))
+    own_.save += own_seconds([this] { save(); });
 }
 
 std::map<std::string, double> values_of(const Tally& tally) {
@@ -282,6 +294,7 @@ void Trainer::record_interval() {
     goodput_.steps(stepper_->times());
     auto measured = goodput_.shares();
     measured["cells_per_second"] = speed;
+    measured["arrival_skew_seconds"] = stragglers_.skew();
     measured["data_wait_seconds"] = training_->counters().wait_seconds;
     recorder_->point(state_.steps, state_.position.epoch, "train", values, std::move(measured));
   }
@@ -306,7 +319,8 @@ void Trainer::record_epoch() {
 bool Trainer::evaluate_now() {
   if (validation_->plan().cells() == 0) return false;
   seconds_trained_ += since_record_.lap();
-  comm::set_phase("evaluating at step " + std::to_string(state_.steps));
+  comm::set_phase("evaluating at step " + std::to_string(state_.steps), comm::Phase::kEvaluate,
+                  state_.steps);
   Stopwatch watch;
   const auto result =
       evaluate(*model_, *validation_, *feed_, *world_.host_world, stepper_->context());
@@ -337,7 +351,8 @@ bool Trainer::evaluate_now() {
 }
 
 void Trainer::save(Saving saving) {
-  comm::set_phase("saving at step " + std::to_string(state_.steps));
+  comm::set_phase("saving at step " + std::to_string(state_.steps), comm::Phase::kSave,
+                  state_.steps);
   Stopwatch watch;
   for (auto& optimiser : stepper_->optimisers()) optimiser.gather_moments(*world_.host_world, 0);
   comm::agree(*world_.host_world, [&] {
@@ -356,7 +371,7 @@ void Trainer::save(Saving saving) {
 }
 
 void Trainer::finish_saving() {
-  comm::set_phase("publishing the last checkpoint");
+  comm::set_phase("publishing the last checkpoint", comm::Phase::kSave, state_.steps);
   Stopwatch watch;
   comm::agree(*world_.host_world, [&] {
     if (checkpoints_) checkpoints_->writer().finish();
@@ -375,6 +390,10 @@ c10::Device choose_device(comm::World& world, const std::string& wanted) {
 
 Exit train(comm::World& world, const RunOptions& options, const std::string& config, Start start) {
   install_stop_signals();
+  comm::watch(world, options.watchdog);
+  const auto early = options.output.folder + ".failure.json";  // until the folder is ours
+  if (world.rank == 0) fs::remove(early);
+  comm::set_failure_file(early);
   return Trainer(world, options, config, start).run();
 }
 
