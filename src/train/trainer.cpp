@@ -17,12 +17,16 @@
 #include "data/device_feed.h"
 #include "io/files.h"
 #include "io/sealed.h"
+#include "train/cell_order.h"
 #include "train/evaluate.h"
 #include "train/goodput.h"
 #include "train/recorder.h"
+#include "train/replicas.h"
+#include "train/reproducible.h"
 #include "train/run_folder.h"
 #include "train/schedule.h"
 #include "train/step.h"
+#include "train/survey.h"
 #include "train/training_state.h"
 
 namespace cellmill::train {
@@ -34,17 +38,30 @@ at::ScalarType dtype_of(const LoopOptions& o) {
   return o.precision == "float64" ? at::kDouble : at::kFloat;
 }
 
+/// The ranks do not hold the same model.
+struct Different : Error {
+  explicit Different(const std::string& what)
+      : Error(Exit::kInternal, what,
+              "a memory, processor or library of that machine is not to be trusted: leave it out "
+              "and resume") {}
+};
+
 class Trainer {
  public:
-  Trainer(comm::World& world, const RunOptions& options, const std::string& config, Start start);
+  Trainer(comm::World& world, const RunOptions& options, const std::string& config, Start start,
+          const Interfere& interfere);
   Exit run();
 
  private:
   data::Loader loader(const data::CellFilter& cells, bool shuffle) const;
   void open_folder(Start start);
   bool resume();  ///< is there a checkpoint?
-  void survey();
+  void open_recorder();
+  void next_step();
   void step(const data::Batch& batch);
+  /// Throws Different, on all ranks alike, if they do not hold the same model.
+  void compare();
+  void go_back(const Different& different);
   /// What is due after a step: points, end of epoch, evaluation and, last, the checkpoint. A
   /// checkpoint holds all of it or (after a signal) none, so that a resumed run writes each once.
   void settle();
@@ -65,6 +82,7 @@ class Trainer {
   comm::World& world_;
   const RunOptions& o_;
   const std::string& config_;
+  const Interfere& interfere_;
   std::unique_ptr<data::ChunkSource> source_;
   data::Split split_;
   std::unique_ptr<models::Model> model_;
@@ -78,6 +96,9 @@ class Trainer {
   std::optional<Progress> progress_;
   TrainingState state_;
   std::int64_t total_steps_ = 0;
+  std::int64_t first_step_ = 0;  // of this process
+  std::int64_t compared_ = -1;   // steps done when ranks were last found alike
+  std::int64_t gone_back_to_ = -1;
   bool resumed_ = false;
   bool stop_ = false;
   bool save_asked_ = false;
@@ -87,8 +108,8 @@ class Trainer {
 };
 
 Trainer::Trainer(comm::World& world, const RunOptions& options, const std::string& config,
-                 Start start)
-    : world_(world), o_(options), config_(config) {
+                 Start start, const Interfere& interfere)
+    : world_(world), o_(options), config_(config), interfere_(interfere) {
   comm::set_phase("opening data");
   comm::agree(*world.host_world, [&] {
     source_ = data::open_source(o_.data.source);
@@ -96,6 +117,7 @@ Trainer::Trainer(comm::World& world, const RunOptions& options, const std::strin
   });
   comm::set_phase("building the model");
   const auto device = choose_device(world, o_.train.device);
+  set_reproducible(o_, device);
   comm::agree(*world.host_world, [&] {
     model_ = models::make_model(o_.model, source_->vocabulary(), o_.train.seed, dtype_of(o_.train));
     model_->to(device);
@@ -108,16 +130,20 @@ Trainer::Trainer(comm::World& world, const RunOptions& options, const std::strin
   const auto& overlap = o_.optimizer.overlap;
   stepping.overlap = overlap == "on" || (overlap == "auto" && device.is_cuda());
   stepping.shard = o_.optimizer.shard;
+  stepping.passes = pass_options(o_.train);
   stepper_.emplace(*model_, world.tensors(), o_.train.seed, stepping);
   const auto epoch_steps = training_->plan().steps();
   total_steps_ = o_.train.epochs * epoch_steps;
   if (o_.train.max_steps > 0) total_steps_ = std::min(total_steps_, o_.train.max_steps);
   open_folder(start);
   resumed_ = start == Start::kResume && resume();
-  if (!resumed_) survey();
+  if (!resumed_ && model_->needs_survey()) {
+    comm::set_phase("surveying the training cells");
+    auto cells = loader(split_.train, false);
+    survey(*model_, cells, *feed_, world_.tensors(), stepper_->passes());
+  }
+  open_recorder();
   if (world_.rank == 0) {
-    const bool settled = state_.steps > 0 && state_.settled == state_.steps;
-    recorder_ = std::make_unique<Recorder>(folder_->path(), state_.steps + (settled ? 1 : 0));
     checkpoints_ = std::make_unique<checkpoint::Writer>(checkpoints_of(folder_->path()),
                                                         [this] { recorder_->flush(); });
   }
@@ -138,7 +164,11 @@ Trainer::Trainer(comm::World& world, const RunOptions& options, const std::strin
 data::Loader Trainer::loader(const data::CellFilter& cells, bool shuffle) const {
   auto plan = data::plan_options(o_.data.loader, o_.train.global_batch, o_.train.seed);
   plan.shuffle = shuffle;
-  return {*source_, &cells, plan, o_.data.loader, {world_.rank, world_.size}};
+  return {*source_,
+          &cells,
+          plan,
+          o_.data.loader,
+          {world_.rank, world_.size, pass_options(o_.train).micro_shards}};
 }
 
 void Trainer::open_folder(Start start) {
@@ -179,14 +209,11 @@ bool Trainer::resume() {
   return true;
 }
 
-void Trainer::survey() {
-  if (!model_->needs_survey()) return;
-  comm::set_phase("surveying the training cells");
-  auto cells = loader(split_.train, false);
-  while (auto batch = cells.next()) model_->survey(feed_->move(*batch));
-  auto sums = model_->survey_state();
-  world_.tensors().all_reduce(sums, comm::Op::kSum);
-  model_->finish_survey();
+void Trainer::open_recorder() {
+  if (world_.rank != 0) return;
+  const bool settled = state_.steps > 0 && state_.settled == state_.steps;
+  recorder_.reset();
+  recorder_ = std::make_unique<Recorder>(folder_->path(), state_.steps + (settled ? 1 : 0));
 }
 
 Exit Trainer::run() {
@@ -211,19 +238,16 @@ Exit Trainer::run() {
     say_room();
   }
   since_record_.lap();
-  const auto first = state_.steps;
-  settle();  // what a stopped run left
-  while (!finished() && !stop_) {
-    comm::set_phase("step " + std::to_string(state_.steps));
-    Stopwatch waiting;
-    const auto batch = feed_->move(*training_->next());
-    goodput_.add(Goodput::Part::kData, waiting.seconds());
-    step(batch);
-    if (state_.steps == first + 1)
-      log::info("first step done {:.2f} s after the program's start", process_age());
-    if (!stop_) settle();
+  first_step_ = state_.steps;
+  while (true) {
+    try {
+      if (!stop_) settle();  // first, what a stopped run left
+      if (finished() || stop_) break;
+      next_step();
+    } catch (const Different& different) {
+      go_back(different);
+    }
   }
-  if (stop_) save();
   finish_saving();
   if (stop_) {
     log::info("stopped by a signal: saved at step {}, asking to be started again", state_.steps);
@@ -237,6 +261,45 @@ Exit Trainer::run() {
   return stop_ ? Exit::kRequeue : Exit::kDone;
 }
 
+void Trainer::next_step() {
+  comm::set_phase("step " + std::to_string(state_.steps));
+  Stopwatch waiting;
+  const auto batch = feed_->move(*training_->next());
+  goodput_.add(Goodput::Part::kData, waiting.seconds());
+  step(batch);
+  if (state_.steps == first_step_ + 1)
+    log::info("first step done {:.2f} s after the program's start", process_age());
+  if (interfere_) interfere_(state_.steps, *model_);
+  const auto every = o_.replicas.compare_every_steps;
+  if (every > 0 && state_.steps % every == 0) compare();
+  if (stop_) save();
+}
+
+void Trainer::compare() {
+  if (compared_ == state_.steps) return;
+  comm::set_phase("comparing ranks at step " + std::to_string(state_.steps));
+  Stopwatch watch;
+  const auto difference =
+      compare_replicas(*world_.host_world, world_.host, *model_, stepper_->optimisers());
+  goodput_.add(Goodput::Part::kComparison, watch.seconds());
+  if (difference)
+    throw Different(
+        fmt::format("the ranks' models differ after step {}: {}", state_.steps, difference->text));
+  compared_ = state_.steps;
+}
+
+void Trainer::go_back(const Different& different) {
+  if (o_.replicas.when_different == "stop") throw different;
+  log::error("{}; going back to the last checkpoint", different.what());
+  finish_saving();
+  if (!resume()) throw Different(different.what() + std::string(", and no checkpoint is whole"));
+  if (state_.steps == gone_back_to_)
+    throw Different(fmt::format("{}, again since step {}", different.what(), gone_back_to_));
+  gone_back_to_ = compared_ = state_.steps;
+  stop_ = save_asked_ = false;
+  open_recorder();
+}
+
 void Trainer::step(const data::Batch& batch) {
   const bool overdue =
       o_.checkpoint.every_minutes > 0 && since_save_.seconds() > 60 * o_.checkpoint.every_minutes;
@@ -248,6 +311,7 @@ void Trainer::step(const data::Batch& batch) {
   save_asked_ = result.votes.save;
   ++state_.steps;
   state_.position = training_->position();
+  if (state_.cell_order) state_.cell_order = digest_of_order(*state_.cell_order, result.cells);
   for (auto* tally : {&state_.interval, &state_.epoch}) {
     for (const auto& [name, value] : result.losses)
       tally->add("loss/" + name, value, batch.global_cells);
@@ -320,7 +384,7 @@ bool Trainer::evaluate_now() {
   comm::set_phase("evaluating at step " + std::to_string(state_.steps));
   Stopwatch watch;
   const auto result =
-      evaluate(*model_, *validation_, *feed_, *world_.host_world, stepper_->context());
+      evaluate(*model_, *validation_, *feed_, *world_.host_world, stepper_->passes());
   const auto score = result.scores.find(o_.evaluation.score);
   if (score == result.scores.end()) {
     std::string names;
@@ -367,6 +431,7 @@ std::function<void()> Trainer::bookkeeping() {
 }
 
 void Trainer::save(Saving saving) {
+  compare();  // what is saved is what all ranks agree on
   comm::set_phase("saving at step " + std::to_string(state_.steps));
   Stopwatch watch;
   for (auto& optimiser : stepper_->optimisers()) optimiser.gather_moments(*world_.host_world, 0);
@@ -417,9 +482,10 @@ c10::Device choose_device(comm::World& world, const std::string& wanted) {
   return world.device;
 }
 
-Exit train(comm::World& world, const RunOptions& options, const std::string& config, Start start) {
+Exit train(comm::World& world, const RunOptions& options, const std::string& config, Start start,
+           const Interfere& interfere) {
   install_stop_signals();
-  return Trainer(world, options, config, start).run();
+  return Trainer(world, options, config, start, interfere).run();
 }
 
 }  // namespace cellmill::train
