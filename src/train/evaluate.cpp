@@ -71,10 +71,10 @@ EvaluationResult evaluate(models::Model& model, data::Loader& loader, data::Devi
     const auto moved = feed.move(*batch);
     passes.run(moved, [&](const data::Batch& piece, const models::StepContext& context,
                           Passes::Place place) {
-      evaluations[micro_shards > 0 ? static_cast<std::size_t>(place.number) : 0]->update(piece,
-                                                                                         context);
+      const auto whose = micro_shards > 0 ? static_cast<std::size_t>(place.number) : 0;
+      evaluations[whose]->update(piece, context);
+      note(heads, model.influence(piece));
     });
-    note(heads, model.influence(moved));
   }
   EvaluationResult result;
   auto sums = evaluations.front()->state();

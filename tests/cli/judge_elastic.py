@@ -21,7 +21,7 @@ from training import ENVIRONMENT, Place, content, same_bits, without_measured
 Place.cellmill, Place.mpirun = map(os.path.abspath, sys.argv[1:3])
 RUN = ["data.synthetic_cells=590", "train.max_steps=60"]
 FIXED = [*RUN, "train.deterministic=across_world_sizes", "model.cycle_autoencoder.loss.labels_over=known",
-         "model.cycle_autoencoder.loss.match=0.1", "model.cycle_autoencoder.loss.match_fields=[context_0]",
+         "model.cycle_autoencoder.loss.match=0.1", "model.cycle_autoencoder.loss.match_fields=[cell_type]",
          "model.cycle_autoencoder.optimiser.clip_norm=1"]
 LEGS = [(10, 1), (20, 3), (30, 2), (40, 4), (None, 1)]  # stopped when the curve has this step, ranks; 11 steps are an epoch
 
@@ -120,7 +120,7 @@ def judge_uneven(root):
     subprocess.run([sys.executable, preprocess, "--data-dir", cells, "--pattern", "human_metadata_*.csv", "--include", "kind"],
                    env=ENVIRONMENT, check=True, capture_output=True)
     config = f"""
-data: {{path: {cells}, fields: [kind], split: {{validation: 0.1}}}}
+data: {{path: {cells}, fields: [kind], split: {{validation_fraction: 0.1}}}}
 model: {{cycle_autoencoder: {{latent: 4, classifier_hidden: [8]}}}}
 train: {{epochs: 3, global_batch: 16, device: cpu, schedule: constant}}
 output: {{folder: run, log_every_steps: 1}}

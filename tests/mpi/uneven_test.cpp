@@ -67,7 +67,8 @@ std::vector<Case> cases() {
     for (const std::int64_t global_batch : {1, 3, 8, 64})
       for (const std::int64_t micro_shards : {0, 4, 7})
         for (const auto* order : {"mixed", "chunk"})
-          all.push_back({rows, global_batch, 4, micro_shards, order});
+          if (global_batch > 1 || rows.size() < 5)
+            all.push_back({rows, global_batch, 4, micro_shards, order});
   return all;
 }
 
