@@ -1,24 +1,20 @@
 """Runs that change their number of ranks on the way: the same cells in the same steps, the same losses, and across_world_sizes the same bits.
 
-    judge_elastic.py CELLMILL MPIRUN [PART...]
+    judge_elastic.py CELLMILL MPIRUN PREPROCESS_METADATA [PART...]
 """
 import json
 import os
-import pathlib
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import time
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from training import ENVIRONMENT, Place, content, same_bits, without_measured
+from training_place import ENVIRONMENT, Place, cellmill, content, judge, same_bits, without_measured
 
-Place.cellmill, Place.mpirun = map(os.path.abspath, sys.argv[1:3])
+preprocess = os.path.abspath(sys.argv[3])
 RUN = ["data.synthetic_cells=590", "train.max_steps=60"]
 FIXED = [*RUN, "train.deterministic=across_world_sizes", "model.cycle_autoencoder.loss.labels_over=known",
          "model.cycle_autoencoder.loss.match=0.1", "model.cycle_autoencoder.loss.match_fields=[cell_type]",
@@ -64,10 +60,10 @@ def judge_walk(root):
     other = Place(root, "other_seed")
     other.train(*RUN, "train.seed=1")
     assert last(other)["numbers/cell_order"] != last(straight)["numbers/cell_order"]
-    shown = subprocess.run([Place.cellmill, "inspect", str(straight.run), "--json"], env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    shown = subprocess.run([cellmill, "inspect", str(straight.run), "--json"], env=ENVIRONMENT, capture_output=True, text=True, check=True)
     order = int(last(straight)["numbers/cell_order"].item()) % 2**64
     assert json.loads(shown.stdout)["cell_order"] == f"{order:016x}", shown.stdout
-    shown = subprocess.run([Place.cellmill, "inspect", str(straight.run)], env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    shown = subprocess.run([cellmill, "inspect", str(straight.run)], env=ENVIRONMENT, capture_output=True, text=True, check=True)
     assert f"cells        order of all that were seen: digest {order:016x}\n" in shown.stdout, shown.stdout
 
 
@@ -116,7 +112,6 @@ def judge_uneven(root):
         sp.save_npz(cells / f"human_counts_{k}.npz", sp.random(rows, 20, 0.3, format="csr", dtype="f4", random_state=k))
         pd.DataFrame({"kind": ["a", "b"] * rows}).iloc[:rows].to_csv(cells / f"human_metadata_{k}.csv", index=False)
     (cells / "genes.txt").write_text("".join(f"G{i}\n" for i in range(20)))
-    preprocess = pathlib.Path(__file__).parents[2] / "tools/preprocess_metadata"
     subprocess.run([sys.executable, preprocess, "--data-dir", cells, "--pattern", "human_metadata_*.csv", "--include", "kind"],
                    env=ENVIRONMENT, check=True, capture_output=True)
     config = f"""
@@ -135,12 +130,4 @@ output: {{folder: run, log_every_steps: 1}}
         assert np.allclose(place.curve("loss/generator"), expected[1].curve("loss/generator"), rtol=1e-5)
 
 
-with tempfile.TemporaryDirectory() as folder:
-    parts = {name: globals()["judge_" + name] for name in ("walk", "bits", "refusals", "uneven")}
-    for name in sys.argv[3:] or parts:
-        start = time.monotonic()
-        root = pathlib.Path(folder) / name
-        root.mkdir()
-        parts[name](root)
-        print(f"ok {name} ({time.monotonic() - start:.1f} s)", flush=True)
-        shutil.rmtree(root)
+judge({"walk": judge_walk, "bits": judge_bits, "refusals": judge_refusals, "uneven": judge_uneven}, sys.argv[4:])

@@ -1,16 +1,20 @@
-"""Training runs of the program in folders of their own, and what they leave behind."""
+"""A folder of its own in which a tiny run is started, broken and read, for the judges of training."""
 import json
 import os
+import pathlib
 import subprocess
+import sys
+import tempfile
 import time
 
 import h5py
 import numpy as np
 
-GOODPUT = {"goodput_" + part for part in ("compute", "data", "synchronise", "evaluation", "checkpoint", "comparison", "other")}
-MEASURED = {"cells_per_second", "data_wait_seconds", "evaluation_seconds", "xxh3", *GOODPUT}
+cellmill, mpirun = map(os.path.abspath, sys.argv[1:3])
 OPEN_MPI = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_mpi_yield_when_idle": "1"}
 ENVIRONMENT = {**os.environ, **OPEN_MPI, "OMP_NUM_THREADS": "1"}
+GOODPUT = {"goodput_" + part for part in ("compute", "data", "synchronise", "evaluation", "checkpoint", "comparison", "other")}
+MEASURED = {"cells_per_second", "data_wait_seconds", "evaluation_seconds", "xxh3", *GOODPUT}
 CONFIG = """
 data: {format: synthetic, synthetic_cells: 600, synthetic_genes: 40, synthetic_missing: 0.1, chunk_cells: 100}
 model:
@@ -27,8 +31,6 @@ checkpoint: {every_steps: 7}
 class Place:
     """A folder of its own, in which every run is called `run`."""
 
-    cellmill = mpirun = ""  # the programs
-
     def __init__(self, root, name, config=CONFIG):
         self.path = root / name
         self.path.mkdir()
@@ -36,8 +38,8 @@ class Place:
         (self.path / "run.yaml").write_text(config)
 
     def command(self, *arguments, ranks=1):
-        launcher = [self.mpirun, "--oversubscribe", "-n", str(ranks)] if ranks > 1 else []
-        return [*launcher, self.cellmill, "train", "--config", "run.yaml", *map(str, arguments)]
+        launcher = [mpirun, "--oversubscribe", "-n", str(ranks)] if ranks > 1 else []
+        return [*launcher, cellmill, "train", "--config", "run.yaml", *map(str, arguments)]
 
     def start(self, *arguments, ranks=1):
         return subprocess.Popen(self.command(*arguments, ranks=ranks), cwd=self.path, env=ENVIRONMENT, text=True,
@@ -92,3 +94,18 @@ def same_bits(a, b):
     a, b = np.asarray(a), np.asarray(b)
     return a.dtype == b.dtype and a.shape == b.shape and (
         a.tolist() == b.tolist() if a.dtype == object else a.tobytes() == b.tobytes())
+
+
+def says(place, code, *texts, settings=(), resume=False):
+    said = place.train(*settings, code=code, resume=resume)
+    for text in texts:
+        assert text in said, f"{text!r} is not in:\n{said}"
+
+
+def judge(parts, chosen):
+    """Runs the parts by name, each as part(root), or the chosen ones."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in chosen or parts:
+            start = time.monotonic()
+            parts[name](pathlib.Path(folder))
+            print(f"ok {name} ({time.monotonic() - start:.1f} s)", flush=True)
