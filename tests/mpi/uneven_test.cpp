@@ -21,9 +21,10 @@ constexpr std::int64_t kGenes = 9;
 /// Cells whose content is a function of their number.
 struct Uneven : data::ChunkSource {
   explicit Uneven(const std::vector<std::int64_t>& rows) {
+    std::int64_t first = 0;
     for (const auto n : rows) {
-      index_.push_back({static_cast<std::int64_t>(index_.size()), n, cells, "chunk"});
-      cells += n;
+      index_.push_back({static_cast<std::int64_t>(index_.size()), n, first, "chunk"});
+      first += n;
     }
     vocabulary_.fields = {{"type", {"a", "b", "c"}}};
     for (int g = 0; g < kGenes; ++g) vocabulary_.genes.push_back("G" + std::to_string(g));
@@ -31,7 +32,7 @@ struct Uneven : data::ChunkSource {
   const std::vector<data::ChunkInfo>& index() const override { return index_; }
   const data::Vocabulary& vocabulary() const override { return vocabulary_; }
   bool reads_rows() const override { return true; }
-  std::int64_t entries() const override { return 2 * cells; }
+  std::int64_t entries() const override { return 2 * cells(); }
   std::int64_t append(const data::ChunkInfo& chunk, std::int64_t begin, std::int64_t end,
                       data::Chunk& rows) const override {
     for (auto cell = chunk.first_cell + begin; cell < chunk.first_cell + end; ++cell) {
@@ -46,7 +47,6 @@ struct Uneven : data::ChunkSource {
     }
     return end - begin;
   }
-  std::int64_t cells = 0;
 
  private:
   std::vector<data::ChunkInfo> index_;
@@ -113,7 +113,7 @@ CATCH_TEST_CASE("every cell comes once an epoch, in as many steps on every rank"
       }
       CATCH_REQUIRE_FALSE(own.next());
       std::sort(seen.begin(), seen.end());
-      CATCH_REQUIRE(static_cast<std::int64_t>(seen.size()) == source.cells);
+      CATCH_REQUIRE(static_cast<std::int64_t>(seen.size()) == source.cells());
       for (std::size_t k = 0; k < seen.size(); ++k)
         CATCH_REQUIRE(seen[k] == static_cast<std::int64_t>(k));
     }
