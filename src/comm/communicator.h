@@ -40,7 +40,10 @@ class Communicator {
   virtual void gather_shares(at::Tensor& flat);
   /// [n, ...] on every rank -> [size * n, ...] on every rank, in order of rank. Any dtype.
   virtual at::Tensor all_gather(const at::Tensor& tensor) = 0;
-  /// The same on `root` alone, elsewhere an undefined tensor.
+  /// [size * n, ...]: the r-th n rows go to rank r, whose result are the rows for it, in order of
+  /// rank. Any dtype.
+  virtual at::Tensor all_to_all(const at::Tensor& rows);
+  /// What all_gather gives, on `root` alone, elsewhere an undefined tensor.
   virtual at::Tensor gather(const at::Tensor& tensor, int root);
   /// Contiguous, any dtype; in place.
   virtual void broadcast(at::Tensor& tensor, int root) = 0;

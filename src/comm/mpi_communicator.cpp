@@ -1,6 +1,7 @@
 #include "comm/mpi_communicator.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 
 #include <algorithm>
 #include <climits>
@@ -245,6 +246,17 @@ at::Tensor MpiCommunicator::room_for_all(const at::Tensor& mine, const char* cal
   std::vector<std::int64_t> shape = mine.sizes().vec();
   shape[0] *= size_;
   return at::empty(shape, mine.options());
+}
+
+at::Tensor MpiCommunicator::all_to_all(const at::Tensor& rows) {
+  require_host(rows, "all_to_all");
+  const auto bytes = static_cast<std::int64_t>(rows.nbytes()) / size_;
+  if (bytes > INT_MAX) return Communicator::all_to_all(rows);
+  auto arrived = at::empty_like(rows);
+  check_mpi(MPI_Alltoall(rows.data_ptr(), static_cast<int>(bytes), MPI_BYTE, arrived.data_ptr(),
+                         static_cast<int>(bytes), MPI_BYTE, comm_),
+            "MPI_Alltoall");
+  return arrived;
 }
 
 at::Tensor MpiCommunicator::gather(const at::Tensor& tensor, int root) {

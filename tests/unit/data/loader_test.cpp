@@ -107,6 +107,37 @@ CATCH_TEST_CASE("batches hold the cells of the plan, as the source gives them", 
   CATCH_CHECK(seen == order);
 }
 
+CATCH_TEST_CASE("micro-shards stand one behind the other, the same bits on any number of ranks",
+                "[loader]") {
+  constexpr std::int64_t kMicroShards = 7;
+  const Watched source(settings());
+  for (const LoaderOptions& options : {mixed(), LoaderOptions{.order = "chunk"}})
+    for (const std::int64_t ranks : {2, 3, 7}) {
+      Loader alone(source, nullptr, batches(), options, {0, 1, kMicroShards});
+      std::vector<Loader> loaders;
+      for (std::int64_t r = 0; r < ranks; ++r)
+        loaders.emplace_back(source, nullptr, batches(), options, Shard{r, ranks, kMicroShards});
+      for (const auto& whole : run(alone, 1)) {
+        std::int64_t next = 0;
+        for (Loader& loader : loaders) {
+          const auto part = loader.next();
+          CATCH_REQUIRE(part.has_value() == whole.has_value());
+          if (!whole) continue;
+          CATCH_REQUIRE(whole->micro_shards.size() == kMicroShards + 1);
+          CATCH_REQUIRE(whole->micro_shards.back() == whole->size());
+          const auto& cuts = part->micro_shards;
+          CATCH_REQUIRE(cuts.back() == part->size());
+          for (std::size_t k = 0; k + 1 < cuts.size(); ++k, ++next)
+            CATCH_REQUIRE(
+                equal(cells_of(*part, cuts[k], cuts[k + 1]),
+                      cells_of(*whole, whole->micro_shards[static_cast<std::size_t>(next)],
+                               whole->micro_shards[static_cast<std::size_t>(next) + 1])));
+        }
+        CATCH_REQUIRE(next == (whole ? kMicroShards : 0));
+      }
+    }
+}
+
 CATCH_TEST_CASE("ranks' shares join to the batches of one rank", "[loader]") {
   const Watched source(settings());
   Loader alone(source, nullptr, batches(), mixed(), {});
