@@ -31,7 +31,7 @@ struct StepOptions {
   /// A rank has the moments of its share of the parameters and steps these alone. Without overlap
   /// it gets the sum of their gradients alone, too.
   bool shard = false;
-  PassOptions passes;  ///< micro-shards allow neither `overlap` nor `shard`
+  PassOptions passes = {};  ///< micro-shards allow neither `overlap` nor `shard`
 };
 
 /// Seconds that a step spent where; sums up.

@@ -14,7 +14,7 @@ cellmill, mpirun = map(os.path.abspath, sys.argv[1:3])
 OPEN_MPI = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_mpi_yield_when_idle": "1"}
 ENVIRONMENT = {**os.environ, **OPEN_MPI, "OMP_NUM_THREADS": "1"}
 GOODPUT = {"goodput_" + part for part in ("compute", "data", "synchronise", "evaluation", "checkpoint", "comparison", "other")}
-MEASURED = {"cells_per_second", "data_wait_seconds", "evaluation_seconds", "xxh3", *GOODPUT}
+MEASURED = {"cells_per_second", "data_wait_seconds", "arrival_skew_seconds", "evaluation_seconds", "xxh3", *GOODPUT}
 CONFIG = """
 data: {format: synthetic, synthetic_cells: 600, synthetic_genes: 40, synthetic_missing: 0.1, chunk_cells: 100}
 model:

@@ -8,6 +8,7 @@
 
 #include "comm/solo_communicator.h"
 #include "data/chunk_source.h"
+#include "data/loader.h"
 #include "models/cycle_autoencoder.h"
 #include "test_world.h"
 #include "train/step.h"
