@@ -48,7 +48,7 @@ int fail(World& world, Launch& launch, std::exception_ptr error) {
     report(failure);
   else if (first.message != failure.message)
     log::last_words(last_words(failure));
-  launch.finish();
+  launch.finish(static_cast<int>(first.code));
   return static_cast<int>(first.code);
 }
 
@@ -75,7 +75,7 @@ int run_world(int argc, char** argv, const std::function<int(World&)>& body) {
     set_phase("closing the world", Phase::kClose, activity().step);
     if (world.device_world) world.device_world->close();
     world.host_world->close();
-    launch.finish();
+    launch.finish(code);
     world.watchdog.reset();
   } catch (...) {
     code = fail(world, launch, std::current_exception());
