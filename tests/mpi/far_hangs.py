@@ -67,11 +67,11 @@ def cut(world, folder):
     launched = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, cwd="/", start_new_session=True)
     try:
         h1, h2 = world.hosts[1:]
-        assert wait_for(lambda: ranks_on(h1) == ranks_on(h2) == "2", 30), "the ranks did not start"
-        time.sleep(3)
+        assert wait_for((near / "running").exists, 60), "the ranks did not start"
+        assert ranks_on(h1) == ranks_on(h2) == "2", "two ranks on each host"
         world.switch.must("ip", "link", "set", "p2", "down")
         failure = near / "failure.json"
-        seconds = wait_for(failure.exists, LIMIT + 10)
+        seconds = wait_for(failure.exists, LIMIT + 15)
         assert seconds, "no failure.json"
         found = json.loads(failure.read_text())
         print(f"named rank {found['rank']} after {seconds:.1f} s: {found['message']}")

@@ -67,6 +67,7 @@ int live(comm::World& world, char** argv) {
     if (k == kCalm / 2 && phase == "close")
       comm::set_phase("closing the run", comm::Phase::kClose, 20);
     if (k == kCalm && here) happen(how, folder);
+    if (k == kCalm && phase == "long" && world.rank == 0) std::ofstream(folder + "/running");
     world.host_world->all_reduce(x, comm::Op::kSum);
     std::this_thread::sleep_for(std::chrono::milliseconds(25));
   }

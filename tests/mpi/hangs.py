@@ -1,6 +1,6 @@
 """A rank that dies or hangs, seen from outside: who is named, when, with which code and stack, and that nobody is left.
 
-usage: hangs.py PROGRAM MPIRUN [--only TEXT]
+usage: hangs.py PROGRAM MPIRUN [--only TEXT] [--times N]
 """
 import concurrent.futures
 import json
@@ -16,7 +16,9 @@ import time
 import uuid
 
 PROGRAM, MPIRUN = sys.argv[1:3]
-ONLY = sys.argv[4] if sys.argv[3:4] == ["--only"] else ""
+OPTIONS = dict(zip(sys.argv[3::2], sys.argv[4::2]))
+ONLY = OPTIONS.get("--only", "")
+TIMES = int(OPTIONS.get("--times", 1))
 LIMIT = 2
 HOST = socket.gethostname()
 PHASES = {"start": "opening data", "step": "step 40", "save": "saving at step 20", "close": "closing the run"}
@@ -114,8 +116,8 @@ check("a pause below the limit", "nap", 1, "step", {0}, None, limit=4)
 check("limit 0", "nap", 1, "step", {0}, None, limit=0)
 with concurrent.futures.ThreadPoolExecutor(2) as pool:  # they wait more than they work
     held = 0
-    for well, report in pool.map(lambda case: case(), CASES):
+    for well, report in pool.map(lambda case: case(), CASES * TIMES):
         held += well
         print(report, flush=True)
-print(f"{held} of {len(CASES)} held")
-sys.exit(0 if held == len(CASES) else 1)
+print(f"{held} of {len(CASES) * TIMES} held")
+sys.exit(0 if held == len(CASES) * TIMES else 1)
