@@ -2,7 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <filesystem>
+
 #include "base/stop.h"
+#include "comm/report.h"
 #include "train/training_run.h"
 
 namespace cellmill::train {
@@ -17,6 +20,10 @@ c10::Device choose_device(comm::World& world, const std::string& wanted) {
 Exit train(comm::World& world, const RunOptions& options, const std::string& config, Start start,
            const Interfere& interfere) {
   install_stop_signals();
+  comm::watch(world, options.watchdog);
+  const auto early = options.output.folder + ".failure.json";  // until the folder is ours
+  if (world.rank == 0) std::filesystem::remove(early);
+  comm::set_failure_file(early);
   return TrainingRun(world, options, config, start, interfere).run();
 }
 

@@ -61,8 +61,6 @@ TrainingRun::TrainingRun(comm::World& world, const RunOptions& options, const st
     survey(*model_, cells, *feed_, world_.tensors(), stepper_->passes());
   }
   open_recorder();
-  if (world_.rank == 0) {
-  }
 
   std::int64_t parameters = 0;
   for (const auto& group : model_->groups()) {
@@ -162,7 +160,8 @@ void TrainingRun::go_back(const Different& different) {
 
 void TrainingRun::save(Saving saving) {
   compare();  // what is saved is what all ranks agree on
-  comm::set_phase("saving at step " + std::to_string(state_.steps));
+  comm::set_phase("saving at step " + std::to_string(state_.steps), comm::Phase::kSave,
+                  state_.steps);
   Stopwatch watch;
   for (auto& optimiser : stepper_->optimisers()) optimiser.gather_moments(*world_.host_world, 0);
   comm::agree(*world_.host_world, [&] {
