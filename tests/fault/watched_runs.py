@@ -54,6 +54,7 @@ def judged(path, ended, codes, rank, message, stack):
 def killed_while_training(place):
     running = place.start(*QUICK, *ENDLESS, ranks=2)
     until(running, "first step done")
+    time.sleep(0.5)  # more than a heartbeat: what is known of the dead is what it said last
     os.kill(process_of(running, 1), signal.SIGKILL)
     ended = running.end(20)
     failure = judged(place.run / "failure.json", ended, {71, 137}, 1, "rank 1 is gone", "no stack: the process is gone")
