@@ -17,8 +17,6 @@ namespace cellmill::checkpoint {
 
 namespace fs = std::filesystem;
 
-inline constexpr std::int64_t kFormat = 1;
-
 struct State {
   std::map<std::string, at::Tensor>
       tensors;  ///< float32, float64, int64, uint8; saved from any device

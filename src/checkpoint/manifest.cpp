@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "base/format.h"
-#include "checkpoint/checkpoint.h"
 #include "io/descriptor.h"
 #include "io/digest.h"
 #include "io/files.h"
@@ -24,7 +23,7 @@ std::string dumped(const Json& json) { return json.dump(1) + "\n"; }
 
 Json parsed(const fs::path& file, const std::string& text) {
   try {
-    return Json::parse(text);
+    return Json::parse(text, &io::not_deep<Json>);
   } catch (const Json::parse_error& e) {
     damaged(file, "byte " + std::to_string(e.byte), "JSON", e.what());
   }

@@ -118,7 +118,7 @@ void LabelCodes::read_chunks() {
   const auto numbers = file_.read<std::int64_t>("/chunks/number");
   const auto rows = file_.read<std::int64_t>("/chunks/rows");
   const auto sources = file_.read_strings("/chunks/source");
-  file_columns_ = file_.shape("/fields").at(0);
+  file_columns_ = file_.length("/fields");
   if (rows.size() != numbers.size() || sources.size() != numbers.size())
     throw DataError({path(), "/chunks", fmt::format("{} rows and sources", numbers.size()),
                      fmt::format("{} and {}", rows.size(), sources.size())},
@@ -175,7 +175,7 @@ std::vector<std::int32_t> LabelCodes::read(std::int64_t number) const {
         throw DataError(
             {path(), fmt::format("/codes/{}, row {}, field '{}'", number, row, fields_[f].name),
              fmt::format("-1 to {}", count - 1), fmt::format("{}", code)},
-            "a code out of range");
+            "a code out of range", "run tools/preprocess_metadata again");
       codes.push_back(code);
     }
   return codes;

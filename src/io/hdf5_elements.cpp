@@ -95,7 +95,7 @@ H5Elements<T>::H5Elements(const H5File& file, const std::string& dataset)
       dataset_(dataset),
       descriptor_(file.path(), Descriptor::Mode::kRead),
       serial_(next_serial()),
-      size_(file.shape(dataset).at(0)) {
+      size_(file.length(dataset)) {
   direct_ = open(dataset);
 }
 
@@ -214,6 +214,10 @@ template <class T>
 std::int64_t H5Elements<T>::append(std::int64_t begin, std::int64_t end, UnsetVector<T>& to) const {
   const std::size_t held = to.size();
   if (begin == end) return 0;
+  if (begin < 0 || end < begin || end > size_)
+    throw DataError(
+        {file_.path(), dataset_, std::to_string(end) + " elements", std::to_string(size_)},
+        "has no such range");
   if (!direct_) {
     const auto values = file_.read_range<T>(dataset_, begin, end);
     to.insert(to.end(), values.begin(), values.end());
