@@ -5,7 +5,7 @@ using namespace cellmill;
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string_view text(reinterpret_cast<const char*>(data), size);
-  config::Layers layers{{{"run.yaml", "run: {train: {steps: 7}}\n"}}, {}};
+  config::Layers layers{{{"run.yaml", "train: {steps: 7}\n"}}, {}};
   while (!text.empty() && layers.settings.size() < 50) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     layers.settings.emplace_back(text.substr(0, end));
