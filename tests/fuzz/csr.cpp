@@ -1,5 +1,7 @@
 // A sparse .npz of valid zip whose five arrays the input makes up: types, lengths and values. What
 // is taken must keep the promises of data/chunk.h, whole and by ranges, and read_csr must agree.
+#include <cmath>
+
 #include "data/expression.h"
 #include "fuzz.h"
 #include "io/csr_reader.h"
@@ -12,51 +14,38 @@ const char* const kTypes[] = {"<i4", "<f4", "<i8", "<f8", ">i4", ">f4", "|i1", "
                               "<u8", "<f2", "<u2", "|b1", "|S3", "|O",  "<c8"};
 constexpr std::size_t kWidths[] = {4, 4, 8, 8, 4, 4, 1, 1, 8, 2, 2, 1, 3, 8, 8};
 
-/// An array of a chosen type. Small values are likelier than any bytes.
-std::string npy(fuzz::Script& script, std::size_t usual_type, std::size_t most) {
-  const std::size_t type = script.choose(4) != 0 ? usual_type : script.choose(std::size(kTypes));
-  const std::size_t width = kWidths[type], count = script.choose(most + 1);
-  std::string values(count * width, '\0');
-  const bool small = script.choose(4) != 0;
-  for (std::size_t i = 0; i < values.size(); ++i)
-    if (!small || i % width == (kTypes[type][0] == '>' ? width - 1 : 0))
-      values[i] = static_cast<char>(script.take<std::uint8_t>());
-  if (small && kTypes[type][1] == 'f')  // whole numbers
-    for (std::size_t i = 0; type == 1 && i < count; ++i) {
-      const auto value = static_cast<float>(static_cast<std::uint8_t>(values[4 * i]) % 50);
-      std::memcpy(values.data() + 4 * i, &value, 4);
-    }
-  std::string header = std::string("{'descr': '") + kTypes[type] +
-                       "', 'fortran_order': False, 'shape': (" + std::to_string(count) + ",), }\n";
-  std::string text("\x93NUMPY\x01\x00", 8);
-  text += static_cast<char>(header.size());
-  text += '\0';
-  return text + header + values;
-}
-
-std::string shape(std::int64_t rows, std::int64_t columns) {
-  std::string text("\x93NUMPY\x01\x00", 8);
-  const std::string header = "{'descr': '<i8', 'fortran_order': False, 'shape': (2,), }\n";
-  text += static_cast<char>(header.size());
-  text += '\0';
-  text += header;
-  text.append(reinterpret_cast<const char*>(&rows), 8);
-  return text.append(reinterpret_cast<const char*>(&columns), 8);
-}
-
-/// indptr that rises, or anything.
-std::string indptr(fuzz::Script& script, std::size_t rows, std::size_t& entries) {
-  if (script.choose(4) == 0) return npy(script, 0, 12);
-  std::string text("\x93NUMPY\x01\x00", 8);
+std::string npy(const std::string& type, const std::string& shape, std::string_view values) {
   const std::string header =
-      "{'descr': '<i4', 'fortran_order': False, 'shape': (" + std::to_string(rows + 1) + ",), }\n";
+      "{'descr': '" + type + "', 'fortran_order': False, 'shape': (" + shape + "), }\n";
+  std::string text("\x93NUMPY\x01\x00", 8);
   text += static_cast<char>(header.size());
   text += '\0';
-  text += header;
-  std::uint32_t at = 0;
-  for (std::size_t r = 0; r <= rows; ++r, at += static_cast<std::uint32_t>(script.choose(5)))
-    text.append(reinterpret_cast<const char*>(&at), 4), entries = at;
-  return text;
+  return text.append(header).append(values);
+}
+
+template <class T>
+std::string npy_of(const std::string& type, const std::vector<T>& values) {
+  return npy(type, std::to_string(values.size()) + ",",
+             {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)});
+}
+
+/// An array of up to `most` values, of the usual type or of any.
+std::string any_array(fuzz::Script& script, std::size_t usual, std::size_t most) {
+  const std::size_t type = script.choose(4) != 0 ? usual : script.choose(std::size(kTypes));
+  const std::size_t count = script.choose(most + 1);
+  const std::string values(script.bytes(count * kWidths[type]));
+  std::string filled = values;
+  filled.resize(count * kWidths[type], '\0');
+  return npy(kTypes[type], std::to_string(count) + ",", filled);
+}
+
+/// Small whole numbers, so that many are columns or counts.
+template <class T>
+std::string small(fuzz::Script& script, const char* type, std::size_t count, std::size_t below) {
+  std::vector<T> values;
+  for (std::size_t i = 0; i < count; ++i)
+    values.push_back(static_cast<T>(script.choose(below + 1)));
+  return npy_of(type, values);
 }
 
 void write(const std::string& path, fuzz::Script& script) {
@@ -67,16 +56,21 @@ void write(const std::string& path, fuzz::Script& script) {
             script.yes());
   };
   const std::size_t rows = script.choose(9), columns = script.choose(12);
-  std::size_t entries = 0;
-  add("format.npy", std::string("\x93NUMPY\x01\x00", 8) + "\x3c" + std::string(1, '\0') +
-                        "{'descr': '|S3', 'fortran_order': False, 'shape': (), }    \ncsr");
-  const bool lie = script.choose(8) == 0;
-  add("shape.npy",
-      lie ? shape(script.take<std::int64_t>(), script.take<std::int64_t>())
-          : shape(static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)));
-  add("indptr.npy", indptr(script, rows, entries));
-  add("indices.npy", npy(script, 0, std::max<std::size_t>(entries, 1)));
-  add("data.npy", npy(script, 1, std::max<std::size_t>(entries, 1)));
+  std::vector<std::int32_t> indptr(1, 0);
+  for (std::size_t r = 0; r < rows; ++r)
+    indptr.push_back(indptr.back() + static_cast<std::int32_t>(script.choose(5)));
+  const auto entries = static_cast<std::size_t>(indptr.back());
+  add("format.npy", npy("|S3", "", "csr"));
+  std::vector<std::int64_t> shape{static_cast<std::int64_t>(rows),
+                                  static_cast<std::int64_t>(columns)};
+  if (script.choose(8) == 0) shape[script.choose(2)] = script.take<std::int64_t>();
+  add("shape.npy", npy_of("<i8", shape));
+  const auto array = [&](const char* name, std::size_t usual, const std::string& good) {
+    add(name, script.choose(5) == 0 ? any_array(script, usual, entries + 1) : good);
+  };
+  array("indptr.npy", 0, npy_of("<i4", indptr));
+  array("indices.npy", 0, small<std::int32_t>(script, "<i4", entries, columns));
+  array("data.npy", 1, small<float>(script, "<f4", entries, 50));
   if (script.choose(16) == 0) add("more.npy", script.rest());
   zip.close();
 }

@@ -3,6 +3,7 @@
 // that a parser may do with what it does not like: throw DataError or UsageError. A target is one
 // file with LLVMFuzzerTestOneInput; whatever else escapes from it, a sanitizer's report included,
 // is a finding. Built with libFuzzer by the preset `fuzz`, and everywhere with replay_main.cpp.
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
