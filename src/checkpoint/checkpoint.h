@@ -17,6 +17,8 @@ namespace cellmill::checkpoint {
 
 namespace fs = std::filesystem;
 
+inline constexpr std::int64_t kFormat = 1;
+
 struct State {
   std::map<std::string, at::Tensor>
       tensors;  ///< float32, float64, int64, uint8; saved from any device
@@ -47,9 +49,9 @@ std::vector<Entry> list(const fs::path& folder);
 /// The newest one that verifies; why newer ones were passed over is appended to `passed_over`.
 std::optional<Entry> newest_valid(const fs::path& folder, std::vector<std::string>& passed_over);
 struct Retention {
-  std::int64_t last = 1;            ///< newest ones, at least one
-  std::int64_t every = 0;           ///< and those whose step is a multiple of it; 0: none
-  std::vector<std::int64_t> steps;  ///< and these
+  std::int64_t last = 1;                 ///< newest ones, at least one
+  std::int64_t every = 0;                ///< and those whose step is a multiple of it; 0: none
+  std::vector<std::int64_t> steps = {};  ///< and these
 };
 /// Deletes what `keep` does not name of the checkpoints up to `step`, which is known to be whole,
 /// and what killed writers left behind. Later ones (a run that was resumed from before them comes

@@ -10,6 +10,7 @@
 #include "io/block_digests.h"
 #include "io/digest.h"
 #include "io/files.h"
+#include "io/hdf5_elements.h"
 #include "io/json.h"
 #include "io/sealed.h"
 
@@ -118,7 +119,7 @@ void LabelCodes::read_chunks() {
   const auto numbers = file_.read<std::int64_t>("/chunks/number");
   const auto rows = file_.read<std::int64_t>("/chunks/rows");
   const auto sources = file_.read_strings("/chunks/source");
-  file_columns_ = file_.length("/fields");
+  file_columns_ = io::length_of(file_, "/fields");
   if (rows.size() != numbers.size() || sources.size() != numbers.size())
     throw DataError({path(), "/chunks", fmt::format("{} rows and sources", numbers.size()),
                      fmt::format("{} and {}", rows.size(), sources.size())},

@@ -36,7 +36,6 @@ class H5File {
   bool is_group(const std::string& object) const;
   std::vector<std::string> children(const std::string& group) const;  ///< sorted
   std::vector<std::int64_t> shape(const std::string& dataset) const;  ///< {} is a scalar
-  std::int64_t length(const std::string& dataset) const;  ///< of a 1-d one; throws for others
   H5Type type(const std::string& dataset)
       const;  ///< the nearest of the types above (bool and small ints: kInt32)
   bool is_bool(const std::string& dataset) const;  ///< h5py's enum of FALSE and TRUE

@@ -161,13 +161,6 @@ std::vector<std::int64_t> H5File::shape(const std::string& dataset) const {
   return shape_of(h5::open_dataset(handle_->file, spot, dataset), spot);
 }
 
-std::int64_t H5File::length(const std::string& dataset) const {
-  const std::vector<std::int64_t> sizes = shape(dataset);
-  if (sizes.size() != 1)
-    throw DataError({path(), dataset, "1 dimension", std::to_string(sizes.size())}, "is no list");
-  return sizes[0];
-}
-
 H5Type H5File::type(const std::string& dataset) const {
   Locked library;
   Source source = h5::open_dataset(handle_->file, {handle_->path, dataset}, dataset);

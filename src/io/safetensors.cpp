@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "io/files.h"
-#include "io/json.h"
 #include "io/little_endian.h"
+#include "io/shallow_json.h"
 
 namespace cellmill::io {
 
@@ -74,7 +74,7 @@ json read_header(const Descriptor& file, std::uint64_t file_bytes, const std::st
         "is truncated, or not a safetensors file");
   std::string text(length, '\0');
   text.resize(file.read_at(text.data(), length, 8));
-  json header = json::parse(text, &not_deep<json>, false);
+  json header = json::parse(text, &shallow<json>, false);
   if (!header.is_object())
     throw DataError({path, "header", {}, {}},
                     "is not a safetensors file: its header is no JSON object");

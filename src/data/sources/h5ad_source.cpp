@@ -80,8 +80,8 @@ std::pair<std::int64_t, std::int64_t> H5adSource::open_matrix(const SourceOption
           encoding == "csc_matrix" ? rewrite_hint(options.path, to_csr(options.layer)) : "");
     shape = file_.ints_attribute(
         matrix_, file_.has_attribute(matrix_, "shape") ? "shape" : "h5sparse_shape");
-    entries_ = file_.length(matrix_ + "/indices");
-    const auto pointers = file_.length(matrix_ + "/indptr");
+    entries_ = io::length_of(file_, matrix_ + "/indices");
+    const auto pointers = io::length_of(file_, matrix_ + "/indptr");
     if (shape.size() == 2 && pointers - 1 != shape[0])
       throw DataError({options.path, matrix_ + "/indptr",
                        fmt::format("one more than {} rows", shape[0]), fmt::format("{}", pointers)},

@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "io/digest.h"
 #include "io/files.h"
+#include "io/hdf5_elements.h"
 
 namespace cellmill::data {
 
@@ -134,7 +135,7 @@ PackFile::PackFile(const fs::path& path)
                     "lists of different lengths", kAgain);
   for (std::size_t i = 0; i < names.size(); ++i)
     store_.sources.push_back({names[i], bytes[i], digests[i]});
-  fields_ = static_cast<std::size_t>(file.length("/fields"));
+  fields_ = static_cast<std::size_t>(io::length_of(file, "/fields"));
   offsets_ = file.read<std::int64_t>("/block_offsets");
   // Digests hold for a store that was damaged, not for one that was made to lead out of its blocks.
   if (shard_.cells < 0 || shard_.cells > kMostCells || offsets_.empty() ||
