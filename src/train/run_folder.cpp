@@ -62,7 +62,8 @@ RunFolder::RunFolder(const fs::path& path, const std::string& config, bool resum
                      "--resume continues it; or name another output.folder");
   }
   // a start that was killed before config.yaml was there leaves the lock
-  if (!existed_ && fs::exists(path) && !fs::is_empty(path) && !fs::exists(path / "lock")) {
+  const bool there = fs::exists(path);
+  if (!existed_ && there && !fs::is_empty(path) && !fs::exists(path / "lock")) {
     throw UsageError(path.string() + " is not empty and holds no run",
                      "name another output.folder");
   }
@@ -75,7 +76,7 @@ RunFolder::RunFolder(const fs::path& path, const std::string& config, bool resum
   if (error)
     throw DataError({path.string(), "", "", ""}, "cannot be made: " + error.message(),
                     "make room, or name another output.folder", Exit::kIo);
-  io::remove_unfinished(path);
+  if (there) io::remove_unfinished(path);
   io::write_text_atomically(file, io::sealed_text(config));
 }
 
