@@ -5,7 +5,7 @@
 #include "io/descriptor.h"
 #include "io/digest.h"
 #include "io/files.h"
-#include "io/shallow_json.h"
+#include "io/strict_json.h"
 
 namespace cellmill::checkpoint {
 namespace {
@@ -85,11 +85,12 @@ Manifest read_manifest(const fs::path& checkpoint) {
   require_seal(file, text, json);
   Manifest manifest;
   try {
-    manifest.step = json.at("step");
-    manifest.content.bytes = json.at("file").at("bytes");
+    manifest.step = io::whole<std::int64_t>(json.at("step"));
+    manifest.content.bytes = io::whole<std::uint64_t>(json.at("file").at("bytes"));
     manifest.content.blocks = json.at("file").at("xxh3").get<std::vector<std::string>>();
     for (const auto& [name, entry] : json.at("tensors").items())
-      manifest.tensors[name] = {entry.at("type"), entry.at("shape"), entry.at("xxh3")};
+      manifest.tensors[name] = {entry.at("type"), io::wholes<std::int64_t>(entry.at("shape")),
+                                entry.at("xxh3")};
   } catch (const Json::exception& e) {
     damaged(file, "", "a manifest of format " + std::to_string(kManifestFormat), e.what());
   }

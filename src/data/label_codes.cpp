@@ -11,8 +11,8 @@
 #include "io/digest.h"
 #include "io/files.h"
 #include "io/hdf5_elements.h"
-#include "io/json.h"
 #include "io/sealed.h"
+#include "io/strict_json.h"
 
 namespace cellmill::data {
 namespace {
@@ -22,7 +22,7 @@ using nlohmann::json;
 
 json read_json(const std::string& path) {
   try {
-    return json::parse(io::read_text(path));
+    return json::parse(io::read_text(path), &io::shallow<json>);
   } catch (const json::exception& error) {
     throw DataError({path, {}, {}, error.what()}, "not JSON");
   }
@@ -87,7 +87,7 @@ std::map<std::string, Field> read_metadata_vocabulary(const std::string& path) {
       std::vector<std::string> categories(codes.size());
       std::vector<bool> taken(codes.size());
       for (const auto& [category, code] : codes.items()) {
-        const auto place = code.get<std::size_t>();
+        const auto place = io::whole<std::size_t>(code);
         if (place >= taken.size() || taken[place])
           throw DataError(
               {path, fmt::format("field '{}', category '{}'", name, category),

@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 #include "io/digest.h"
-#include "io/shallow_json.h"
+#include "io/strict_json.h"
 
 using namespace cellmill;
 

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "io/digest.h"
-#include "io/json.h"
+#include "io/strict_json.h"
 
 namespace cellmill::data {
 namespace {
@@ -69,9 +69,9 @@ PackHeader check_header(const io::Descriptor& file) {
   const io::Json json = parsed(file, text);
   PackHeader header;
   try {
-    header.bytes = json.at("bytes");
-    header.blocks_begin = json.at("blocks").at(0);
-    header.blocks_bytes = json.at("blocks").at(1);
+    header.bytes = io::whole<std::uint64_t>(json.at("bytes"));
+    header.blocks_begin = io::whole<std::uint64_t>(json.at("blocks").at(0));
+    header.blocks_bytes = io::whole<std::uint64_t>(json.at("blocks").at(1));
     header.structure = json.at("structure");
   } catch (const io::Json::exception&) {
   }
