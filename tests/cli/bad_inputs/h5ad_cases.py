@@ -113,7 +113,7 @@ def genes_fewer(place):
     return packed(place)
 
 
-@case("h5ad: gene names that are no UTF-8", 65, f"{FILE}: /var/_index: ", "element 3", "is no UTF-8", "hint: ")
+@case("h5ad: gene names that are no UTF-8", 65, f"{FILE}: /var/_index, element 3: is no UTF-8", "found byte 0xe8 at 1", "hint: ")
 def genes_latin(place):
     with opened(place) as file:
         names = [name.encode("latin-1") for name in file["var/_index"].asstr()[:]]

@@ -10,7 +10,7 @@ CASES, case = catalogue()
 TABLE = "metadata_1.csv"
 
 
-@case("csv: a row with more cells than the header", 65, f"npz/{TABLE}: not a table with one header line", "line 4, saw 3")
+@case("csv: a row with more cells than the header", 65, f"npz/{TABLE}: not a table with one header line", "in line 6, saw 3")
 def ragged(place):
     replace(place / "npz" / TABLE, b"delta,f\n", b"delta,f,3\n")
     return place.preprocess()

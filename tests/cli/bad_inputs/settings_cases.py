@@ -26,7 +26,7 @@ run_file("aliases that blow up", 78, "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{c}: &{c} [*{p},*{p},*{p},*{p},*{p},*{p},*{p},*{p},*{p}]\n" for p, c in zip("abcdefgh", "bcdefghi")), "aliases make this text too large")
 run_file("nested a thousand deep", 78, "train: " + "[" * 1000 + "]" * 1000 + "\n", "run.yaml:1:", "nested too deeply")
 run_file("no UTF-8", 78, b"output:\n  folder: \"r\xe8n\"\n", "run.yaml:2:", "is no UTF-8")
-run_file("binary", 78, bytes(range(256)) * 4, "run.yaml:1:")
+run_file("binary", 78, bytes(range(256)) * 4, "run.yaml:2:118: is no UTF-8")
 
 
 @case("run file: no such file", 66, "none.yaml: cannot open: No such file or directory", "hint: paths are relative to the folder")
