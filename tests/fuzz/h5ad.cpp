@@ -16,7 +16,8 @@ namespace {
 
 enum class Layout { kContiguous, kChunked, kDeflated, kShuffled };
 
-/// A 1-d dataset of a type of choice. Chunks may hold any bytes instead of what the filters made.
+/// A 1-d dataset of a type of choice. Chunks that we inflate may hold any bytes; those that HDF5
+/// inflates may not: one that is shorter than its dataset says makes 1.10 read behind it.
 void number_list(fuzz::Script& script, hid_t file, const std::string& name, std::size_t usual,
                  const std::vector<std::int64_t>& values) {
   const hid_t types[] = {H5T_STD_I32LE, H5T_STD_I64LE, H5T_IEEE_F32LE, H5T_IEEE_F64LE, H5T_STD_U8LE,
@@ -37,7 +38,8 @@ void number_list(fuzz::Script& script, hid_t file, const std::string& name, std:
   const hid_t set = H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, create, H5P_DEFAULT);
   if (script.choose(32) != 0)
     H5Dwrite(set, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
-  if (layout != Layout::kContiguous && !flat && count > 0 && script.choose(6) == 0) {
+  const bool ours = type == types[usual] && (name == "/X/indices" || name == "/X/data");
+  if (ours && layout != Layout::kContiguous && !flat && count > 0 && script.choose(6) == 0) {
     const hsize_t first = script.choose((count + chunk - 1) / chunk) * chunk;
     const std::string_view bytes = script.bytes(200);
     if (!bytes.empty())
