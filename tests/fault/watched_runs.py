@@ -18,7 +18,7 @@ from runs import NotHeld, Place, Programs, require  # noqa: E402
 PROGRAMS = Programs(*sys.argv[1:3])
 ONLY = sys.argv[4] if sys.argv[3:4] == ["--only"] else ""
 QUICK = [w for phase in ("start", "step", "save", "evaluation") for w in ("--set", f"watchdog.{phase}_seconds=3")]
-ENDLESS = ["--set", "train.epochs=100000", "--set", "checkpoint.every_steps=1000"]
+ENDLESS = ["--set", "train.epochs=100000", "--set", "checkpoint.every_steps=100000", "--set", "evaluation.every_steps=100000"]
 
 
 def until(running, text, limit=60):
@@ -59,7 +59,7 @@ def killed_while_training(place):
     ended = running.end(20)
     failure = judged(place.run / "failure.json", ended, {71, 137}, 1, "rank 1 is gone", "no stack: the process is gone")
     require(failure["phase"].startswith("step ") and failure["step"] >= 1, str(failure))
-    ended = place.start("--set", "train.epochs=2", ranks=2).end()
+    ended = place.start("--set", "train.epochs=2", "--set", "evaluation.every_steps=100000", ranks=2).end()
     require(ended.code == 0, f"the resumed run ended with {ended.code}", ended.said)
     require(not (place.run / "failure.json").exists(), "failure.json outlives the run that went on")
 
@@ -106,7 +106,7 @@ def lagging(place):
     """Rank 1 is stopped half of the time."""
     running = place.start(*ENDLESS, "--set", "train.global_batch=2048", "--set", "data.synthetic_cells=8192", "--set",
                           "data.synthetic_genes=2000", "--set", "data.chunk_cells=1024", "--set",
-                          "model.cycle_autoencoder.latent=64", "--set", "evaluation.every_steps=100000", ranks=2)
+                          "model.cycle_autoencoder.latent=64", ranks=2)
     until(running, "first step done")
     rank, over = process_of(running, 1), threading.Event()
 
