@@ -41,10 +41,9 @@ def judged(path, ended, codes, rank, message, stack):
     require(ended.code in codes, f"ended with {ended.code}, expected one of {codes}", ended.said)
     require(path.exists(), f"no {path.name}", ended.said)
     failure = json.loads(path.read_text())
-    for key, wanted in {"rank": rank, "size": 2}.items():
-        require(failure[key] == wanted, f"{key} is {failure[key]}, not {wanted}", ended.said)
+    require(failure["size"] == 2 and (rank is None or failure["rank"] == rank), f"rank {failure['rank']} of {failure['size']}", ended.said)
     require(message in failure["message"], f"message: {failure['message']}", ended.said)
-    require(message in ended.said, "the console does not say it", ended.said)
+    require(failure["message"] in ended.said, "the console does not say it", ended.said)
     require(ended.said.count("error: ") == 1, "not one cause", ended.said)
     require(failure["pid"] > 1 and failure["host"] and failure["phase"], str(failure))
     require(any(stack in line for line in failure["backtrace"]), f"no {stack} in {failure['backtrace']}")
@@ -80,7 +79,7 @@ def store_of(place):
 
 def blocked_while_opening(place):
     ended = place.start(*QUICK, *store_of(place), ranks=2).end(30)
-    failure = judged(place.path / "run.failure.json", ended, {72}, 0, "rank 0 hangs: no progress for 3 s", "cellmill::")
+    failure = judged(place.path / "run.failure.json", ended, {72}, None, "hangs: no progress for 3 s", "cellmill::")  # both hang
     require(failure["phase"] == "opening data" and not place.run.exists(), str(failure))
 
 

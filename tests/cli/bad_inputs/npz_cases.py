@@ -246,13 +246,13 @@ def bomb(place):
     return write(place, stored=zipfile.ZIP_DEFLATED, data=zeros, indices=zeros.astype("i4"))
 
 
-@case("npz: sizes that deflate cannot reach", 65, f"{FILE}: member data.npy: has impossible sizes; found 65535 from ")
+@case("npz: sizes that deflate cannot reach", 65, f"{FILE}: member data.npy: has impossible sizes; found 131071 from ")
 def impossible(place):
     write(place, stored=zipfile.ZIP_DEFLATED, data=np.ones_like(matrix(1).data))
     path = place / "npz" / FILE
     data = bytearray(path.read_bytes())
     at = data.rfind(b"PK\x01\x02")  # the last entry of the directory: data.npy
-    data[at + 24 : at + 28] = struct.pack("<I", 0xFFFF)
+    data[at + 24 : at + 28] = struct.pack("<I", 0x1FFFF)
     path.write_bytes(data)
     return place.pack()
 
