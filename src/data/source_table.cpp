@@ -21,14 +21,20 @@ bool is_npz(const std::string& path) {
 }
 
 /// Columns are matched by name wherever two data sets meet.
-void refuse_gene_twice(const std::vector<std::string>& genes, const std::string& file) {
+void refuse_gene_twice(const std::vector<std::string>& genes, const SourceOptions& options) {
+  const std::string& file = options.path;
   std::unordered_map<std::string_view, std::size_t> known;
   for (std::size_t i = 0; i < genes.size(); ++i)
-    if (const auto [first, fresh] = known.emplace(genes[i], i); !fresh)
+    if (const auto [first, fresh] = known.emplace(genes[i], i); !fresh) {
+      if (options.faults) {
+        options.faults->note(Fault::kGeneTwice, file, -1, static_cast<std::int64_t>(i));
+        continue;
+      }
       throw DataError({file, fmt::format("gene {}", i), "distinct names",
                        fmt::format("'{}', which gene {} has too", genes[i], first->second)},
                       "a gene is named twice",
                       "anndata: a.var_names_make_unique(), or add such columns up");
+    }
 }
 
 template <class Source>
@@ -66,7 +72,7 @@ std::unique_ptr<ChunkSource> open_source(const SourceOptions& options) {
     if (options.format == format.name ||
         (options.format == "auto" && format.recognises(options.path))) {
       auto source = format.open(options);
-      refuse_gene_twice(source->vocabulary().genes, options.path);
+      refuse_gene_twice(source->vocabulary().genes, options);
       return source;
     }
   throw DataError({options.path, {}, "a folder of .npz files, an .npz, .h5ad or .cmpack file", {}},

@@ -14,6 +14,7 @@
 #include "base/stopwatch.h"
 #include "checkpoint/folder.h"
 #include "checkpoint/writer.h"
+#include "comm/warnings.h"
 #include "data/device_feed.h"
 #include "io/files.h"
 #include "io/sealed.h"
@@ -22,6 +23,7 @@
 #include "train/recorder.h"
 #include "train/run_folder.h"
 #include "train/schedule.h"
+#include "train/session.h"
 #include "train/step.h"
 #include "train/training_state.h"
 
@@ -76,6 +78,7 @@ class Trainer {
   std::unique_ptr<Recorder> recorder_;               // rank 0
   std::unique_ptr<checkpoint::Writer> checkpoints_;  // rank 0
   std::optional<Progress> progress_;
+  comm::SharedWarnings warnings_;
   TrainingState state_;
   std::int64_t total_steps_ = 0;
   bool resumed_ = false;
@@ -115,6 +118,7 @@ Trainer::Trainer(comm::World& world, const RunOptions& options, const std::strin
   open_folder(start);
   resumed_ = start == Start::kResume && resume();
   if (!resumed_) survey();
+  warnings_.share(*world_.host_world);
   if (world_.rank == 0) {
     const bool settled = state_.steps > 0 && state_.settled == state_.steps;
     recorder_ = std::make_unique<Recorder>(folder_->path(), state_.steps + (settled ? 1 : 0));
@@ -190,7 +194,9 @@ void Trainer::survey() {
 }
 
 Exit Trainer::run() {
+  const auto session = describe_session(world_);
   if (world_.rank == 0) {
+    recorder_->session(session, state_.steps);
     if (state_.steps == 0) {
       recorder_->settings(config_,
                           {{"model", o_.model.name},
@@ -231,6 +237,7 @@ Exit Trainer::run() {
   comm::agree(*world_.host_world, [&] {
     if (recorder_) recorder_->close(!stop_);
   });
+  warnings_.share(*world_.host_world);
   if (progress_) progress_->finish();
   goodput_.steps(stepper_->times());
   log::info("{}", goodput_.text());
@@ -339,6 +346,7 @@ bool Trainer::evaluate_now() {
                      {{"evaluation_seconds", watch.seconds()}});
     recorder_->influence(state_.steps, result.influence);
   }
+  warnings_.share(*world_.host_world);
   goodput_.add(Goodput::Part::kEvaluation, watch.seconds());
   if (ended_early()) {
     log::info("no gain in {} evaluations: ending at step {}", o_.evaluation.patience, state_.steps);

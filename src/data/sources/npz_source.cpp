@@ -58,7 +58,7 @@ std::map<std::int64_t, std::string> files_by_number(const SourceOptions& options
 
 }  // namespace
 
-NpzSource::NpzSource(const SourceOptions& options) : expression_(options.raw_counts) {
+NpzSource::NpzSource(const SourceOptions& options) : expression_(options.raw_counts, options.faults) {
   find_files(options);
   if (!without_metadata(options)) {
     codes_.emplace(options);
