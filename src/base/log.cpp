@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/warnings.h"
 
 namespace cellmill::log {
 namespace {

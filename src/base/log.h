@@ -1,11 +1,9 @@
 #pragma once
 // What the program says. Rank 0 speaks on the console (stderr); every rank writes log/rank-N.log
-// once a file is set; a line that comes again and again within a minute is on the console once,
-// with a count. Lines are "time level [rank] text". Results that a user pipes (tables, JSON) go to
-// stdout through `say`, never through the log.
+// once a file is set. Lines are "time level [rank] text". Results that a user pipes (tables, JSON)
+// go to stdout through `say`, never through the log.
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/format.h"
 
@@ -26,9 +24,6 @@ void status(std::string_view text);
 /// Any thread.
 void write(Level level, std::string_view text);
 void flush();
-/// The warnings of this process since the last call, the first hundred of them: so that rank 0 can
-/// say those of all ranks.
-std::vector<std::string> take_warnings();
 /// Why the program ends: as it is on the console of every rank, as an error line in the files.
 void last_words(std::string_view text);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/warnings.h"
 
 namespace cellmill::comm {
 

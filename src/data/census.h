@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/chunk_source.h"
+#include "data/faults.h"
 #include "data/plan.h"
 #include "data/spread.h"
 

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/format.h"
 #include "data/census_report.h"
@@ -19,26 +18,20 @@ io::Svg histogram_of(const std::string& title, const std::string& label, const S
 
 io::Shares shares_of(const Field& field, const FieldCount& count, std::int64_t cells) {
   constexpr std::size_t kShown = 7;
-  std::vector<std::size_t> order(field.categories.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](auto a, auto b) { return count.cells[a] > count.cells[b]; });
-  const auto share = [&](std::int64_t n) {
-    return cells > 0 ? static_cast<double>(n) / static_cast<double>(cells) : 0;
-  };
+  const auto order = facts_of(count).by_size;
   io::Shares row{field.name, {}, {}};
   std::int64_t others = 0;
   for (std::size_t k = 0; k < order.size(); ++k) {
     if (k < kShown)
-      row.parts.emplace_back(field.categories[order[k]], share(count.cells[order[k]]));
+      row.parts.emplace_back(field.categories[order[k]], share(count.cells[order[k]], cells));
     else
       others += count.cells[order[k]];
   }
   if (others > 0)
-    row.parts.emplace_back(fmt::format("({} others)", order.size() - kShown), share(others));
-  row.parts.emplace_back("(no label)", share(count.cells.back()));
-  row.remark = fmt::format("{} values, {:.1f} % without label", field.categories.size(),
-                           100 * share(count.cells.back()));
+    row.parts.emplace_back(fmt::format("({} others)", order.size() - kShown), share(others, cells));
+  const double missing = share(count.cells.back(), cells);
+  row.parts.emplace_back("(no label)", missing);
+  row.remark = fmt::format("{} values, {} without label", order.size(), percent(missing));
   return row;
 }
 
@@ -56,7 +49,7 @@ io::Svg together(const CensusReport& r) {
 }  // namespace
 
 std::vector<io::Svg> charts_of(const CensusReport& r) {
-  const bool logs = r.census.fractional > 0;
+  const bool logs = scale_of(r.census) == Scale::kLogs;
   std::vector<io::Svg> charts;
   charts.push_back(histogram_of("Library sizes",
                                 logs ? "sum of exp(x) - 1 of a cell" : "sum of a cell's values",

@@ -17,6 +17,23 @@ struct Remark {
   std::string text, hint;
 };
 
+struct FieldFacts {
+  std::int64_t labelled = 0, missing = 0;  ///< cells
+  std::int64_t rare = 0, absent = 0;       ///< categories of fewer than ten cells, of none
+  std::vector<std::size_t> by_size;        ///< categories, largest first
+  double effective = 0;                    ///< exp of the entropy: as many equal categories
+};
+FieldFacts facts_of(const FieldCount& field);
+
+/// What the values look like: whole numbers and large, or log1p of something.
+enum class Scale { kCounts, kLogs, kUnclear };
+Scale scale_of(const Census& census);
+
+/// part / whole; 0 of nothing.
+double share(std::int64_t part, std::int64_t whole);
+/// "12.3 %"
+std::string percent(double share);
+
 /// How strongly the categories of two fields go together: Cramér's V, corrected for chance
 /// (Bergsma 2013), over cells that have both labels. NaN where it says nothing: not counted, or
 /// fewer than two categories in a field.

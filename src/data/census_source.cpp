@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "data/source_table.h"
 #include "data/sources/h5ad_obs.h"
 
 namespace cellmill::data {
@@ -32,7 +33,7 @@ bool is_h5ad(const SourceOptions& options) {
 CensusSource open_for_census(const SourceOptions& given) {
   CensusSource opened;
   SourceOptions options = given;
-  opened.faults = options.faults = std::make_shared<Faults>();
+  opened.faults = std::make_shared<Faults>();
   options.raw_counts = false;
   const bool named = !options.fields.empty() || options.metadata == "none";
   try {
@@ -40,16 +41,16 @@ CensusSource open_for_census(const SourceOptions& given) {
       options.fields = likely_fields(options.path);
       if (options.fields.empty()) options.metadata = "none";
     }
-    opened.source = open_source(options);
+    opened.source = open_counting_faults(options, opened.faults);
   } catch (const DataError& error) {
     if (error.code() != Exit::kData && error.code() != Exit::kNoInput) throw;
     if (error.code() == Exit::kNoInput && !std::filesystem::exists(options.path)) throw;
     opened.refusals.push_back(error.text());
     options.metadata = "none";
     options.fields.clear();
-    opened.faults = options.faults = std::make_shared<Faults>();
+    opened.faults = std::make_shared<Faults>();
     try {
-      opened.source = open_source(options);
+      opened.source = open_counting_faults(options, opened.faults);
     } catch (const DataError&) {  // not the labels, then: one refusal says it
     }
   }

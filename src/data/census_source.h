@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/chunk_source.h"
+#include "data/faults.h"
 
 namespace cellmill::data {
 

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "data/chunk.h"
-#include "data/faults.h"
 
 namespace cellmill::config {
 class Schema;
@@ -65,8 +64,6 @@ struct SourceOptions {
   double synthetic_density = 0.1;
   double synthetic_missing = 0.0;  ///< fraction of labels left out
   std::uint64_t synthetic_seed = 1;
-  /// Not a setting. If there is one, faulty values are counted here and left out, not refused.
-  std::shared_ptr<Faults> faults = {};
 };
 void describe(config::Schema& schema, SourceOptions& options);
 

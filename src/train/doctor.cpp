@@ -96,7 +96,7 @@ void look_at_cores(const comm::World& world, const SystemFacts& facts, Findings&
               fmt::format("{:.1f} of the {} cores that are seen", facts.quota_cpus, facts.cores),
               fmt::format("export OMP_NUM_THREADS={}; or raise the container's limit",
                           std::max(1, static_cast<int>(facts.quota_cpus / world.local_size))));
-  if (wanted > 1.01 * std::max(facts.cores, threads) && !set.empty())
+  if (wanted > facts.cores && !set.empty())
     f.warning("cores", text + ": more threads than cores",
               fmt::format("unset OMP_NUM_THREADS (it is {}); cores are shared out then", set));
   else if (!set.empty() && 2 * wanted <= facts.cores)
@@ -106,7 +106,7 @@ void look_at_cores(const comm::World& world, const SystemFacts& facts, Findings&
 }
 
 void look_at_memory(const comm::World& world, const SystemFacts& facts, Findings& f) {
-  constexpr double kNeeded = 1;  // GB: libtorch, a loader with its defaults
+  constexpr double kNeeded = 0.5;  // GB: libtorch and a small model
   const double least = facts.quota_gb > 0 ? std::min(facts.quota_gb, facts.free_gb) : facts.free_gb;
   auto text = fmt::format("{:.1f} GB, {:.1f} free", facts.memory_gb, facts.free_gb);
   if (facts.quota_gb > 0) text += fmt::format(", {:.1f} granted", facts.quota_gb);

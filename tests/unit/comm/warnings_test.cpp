@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "base/log.h"
+#include "base/warnings.h"
 #include "comm/solo_communicator.h"
 
 using namespace cellmill;
