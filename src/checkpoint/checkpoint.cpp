@@ -25,8 +25,10 @@ void fill(const fs::path& temporary, std::int64_t step, const State& state) {
   manifest.step = step;
   write_state(temporary / kStateFile, state, manifest.tensors);
   manifest.content = io::digest_blocks(temporary / kStateFile);
-  io::sync_file(temporary / kStateFile);
-  io::write_text_atomically(temporary / kManifestFile, manifest_text(manifest));
+  const std::string text = manifest_text(manifest);
+  io::Descriptor file(temporary / kManifestFile, io::Descriptor::Mode::kCreateNew);
+  file.write(text.data(), text.size());
+  file.close();
 }
 
 /// The manifest, after everything that can be checked without HDF5.

@@ -28,13 +28,15 @@ std::optional<std::int64_t> step_of(const std::string& name) {
   return step;
 }
 
-/// Folders named as checkpoints are, oldest first.
-std::vector<Entry> named(const fs::path& folder) {
+/// Folders named as checkpoints are, oldest first; what killed writers left goes to `unfinished`.
+std::vector<Entry> named(const fs::path& folder, std::vector<fs::path>* unfinished = nullptr) {
   std::vector<Entry> entries;
   std::error_code failed;
-  for (fs::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed))
-    if (const auto step = step_of(it->path().filename().string()))
-      entries.push_back({it->path(), *step});
+  for (fs::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
+    const std::string name = it->path().filename().string();
+    if (const auto step = step_of(name)) entries.push_back({it->path(), *step});
+    if (unfinished && name.starts_with(io::kUnfinished)) unfinished->push_back(it->path());
+  }
   if (failed && failed != std::errc::no_such_file_or_directory)
     io::throw_system_error(folder, "list", failed.value());
   std::sort(entries.begin(), entries.end(),
@@ -93,8 +95,12 @@ std::optional<Entry> newest_valid(const fs::path& folder, std::vector<std::strin
 }
 
 void prune(const fs::path& folder, std::int64_t step, const Retention& keep) {
-  std::vector<Entry> entries = list(folder);
-  std::erase_if(entries, [&](const Entry& e) { return e.step > step; });
+  std::vector<fs::path> unfinished;
+  std::vector<Entry> entries = named(folder, &unfinished);
+  for (const fs::path& path : unfinished) remove_folder(path);
+  std::erase_if(entries, [&](const Entry& e) {
+    return e.step > step || !fs::exists(e.path / kManifestFile);
+  });
   const std::int64_t old =
       static_cast<std::int64_t>(entries.size()) - std::max<std::int64_t>(keep.last, 1);
   for (std::int64_t i = 0; i < old; ++i) {
@@ -105,8 +111,8 @@ void prune(const fs::path& folder, std::int64_t step, const Retention& keep) {
     const fs::path gone =
         folder / (io::kUnfinished + ("removed-" + entries[i].path.filename().string()));
     move_folder(entries[i].path, gone);
+    remove_folder(gone);
   }
-  io::remove_unfinished(folder);
 }
 
 }  // namespace cellmill::checkpoint

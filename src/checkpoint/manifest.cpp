@@ -48,7 +48,9 @@ void require_seal(const fs::path& file, const std::string& text, Json json) {
   json.erase("seal");
   const std::string own = io::digest(dumped(json));
   json["seal"] = own;
-  if (dumped(json) != text) damaged(file, "seal", "\"" + own + "\"", seal);
+  if (dumped(json) != text)
+    damaged(file, "bytes 0 to " + std::to_string(text.size() - 1), "the seal \"" + own + "\"",
+            seal);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ void give_back(void* memory) {
   auto* block = static_cast<std::uint8_t*>(memory) - kHead;
   std::size_t bytes;
   std::memcpy(&bytes, block, sizeof bytes);
+  c10::profiledCPUMemoryReporter().Delete(memory);
   give_huge(block, bytes);
 }
 
@@ -26,6 +27,7 @@ class HostMemory final : public c10::Allocator {
     auto* block = static_cast<std::uint8_t*>(take_huge(n + kHead));
     const std::size_t bytes = n + kHead;
     std::memcpy(block, &bytes, sizeof bytes);
+    c10::profiledCPUMemoryReporter().New(block + kHead, n);
     return {block + kHead, block + kHead, &give_back, c10::kCPU};
   }
   void copy_data(void* to, const void* from, std::size_t count) const override {

@@ -38,8 +38,9 @@ void verify_codes(const SourceOptions& options, const std::string& path) {
   const std::string text = io::read_text(file);
   const json content = json::parse(text, nullptr, false);
   if (io::seal_of_json(text) != io::Seal::kHolds || !content.is_object())
-    throw DataError({file, fmt::format("bytes 0 to {}", text.size()), {}, {}},
-                    "is damaged: its digest differs", again(options));
+    throw DataError(
+        {file, fmt::format("bytes 0 to {}", std::max<std::size_t>(text.size(), 1) - 1), {}, {}},
+        "is damaged: its digest differs", again(options));
   io::BlockDigests digests;
   digests.bytes = content.value("bytes", std::uint64_t{0});
   digests.blocks = content.value("blocks", digests.blocks);
@@ -62,7 +63,7 @@ io::H5File open_codes(const SourceOptions& options) {
   const std::string expected = file.string_attribute("/", "vocabulary_digest");
   const std::string found = io::digest_file(vocabulary);
   if (expected != found)
-    throw DataError({vocabulary, fmt::format("bytes 0 to {}", fs::file_size(vocabulary)),
+    throw DataError({vocabulary, fmt::format("bytes 0 to {}", fs::file_size(vocabulary) - 1),
                      "digest " + expected, found},
                     "not the vocabulary that labels.h5 was made with", again(options));
   return file;

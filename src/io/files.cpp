@@ -97,9 +97,10 @@ void publish_file(const fs::path& target,
 }
 
 void write_text_atomically(const fs::path& path, std::string_view text) {
-  publish_file(path, [&](const fs::path& temporary) {
+  publish(path, temporary_beside(path), [&](const fs::path& temporary) {
     Descriptor file(temporary, Descriptor::Mode::kCreateNew);
     file.write(text.data(), text.size());
+    file.sync();
     file.close();
   });
 }

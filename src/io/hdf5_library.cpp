@@ -46,7 +46,8 @@ void fail(const Spot& spot, const std::string& what, Exit code) {
     begin += quote.size();
     words = words.substr(begin, words.find('\'', begin) - begin);
     code = Exit::kIo;
-    if (words == std::strerror(ENOSPC)) hint = "make room, or write elsewhere";
+    if (words == std::strerror(ENOSPC) || words == std::strerror(EDQUOT))
+      hint = "make room, or write elsewhere";
   }
   throw DataError({spot.file, spot.where, {}, {}}, words.empty() ? what : what + ": " + words, hint,
                   code);

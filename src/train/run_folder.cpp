@@ -80,6 +80,7 @@ fs::path nearest_folder(const fs::path& path) {
 RunFolder::RunFolder(const fs::path& path, const std::string& config, bool resume) : path_(path) {
   const auto file = path / "config.yaml";
   existed_ = fs::exists(file);
+  const bool there = fs::exists(path);
   check_run_folder(path, config, resume);  // before the lock: a constructor that throws keeps it
   std::error_code error;
   fs::create_directories(path, error);
@@ -89,7 +90,7 @@ RunFolder::RunFolder(const fs::path& path, const std::string& config, bool resum
   if (error)
     throw DataError({path.string(), "", "", ""}, "cannot be made: " + error.message(),
                     "make room, or name another output.folder", Exit::kIo);
-  io::remove_unfinished(path);
+  if (there) io::remove_unfinished(path);
   io::write_text_atomically(file, io::sealed_text(config));
 }
 

@@ -2,8 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <atomic>
-#include <functional>
 #include <optional>
 
 #include "base/error.h"
@@ -12,15 +10,13 @@
 #include "base/progress.h"
 #include "base/stop.h"
 #include "base/stopwatch.h"
-#include "checkpoint/folder.h"
-#include "checkpoint/writer.h"
 #include "comm/warnings.h"
 #include "data/device_feed.h"
 #include "io/files.h"
-#include "io/sealed.h"
 #include "train/evaluate.h"
 #include "train/goodput.h"
 #include "train/recorder.h"
+#include "train/run_checkpoints.h"
 #include "train/run_folder.h"
 #include "train/schedule.h"
 #include "train/session.h"
@@ -55,9 +51,6 @@ class Trainer {
   bool evaluate_now();                     ///< is it the best so far?
   enum class Saving { kBehind, kAtOnce };  ///< kBehind: goes on while the checkpoint is written
   void save(Saving saving = Saving::kBehind);
-  /// What belongs to a checkpoint that stands: which is the best, which may go.
-  std::function<void()> bookkeeping();
-  void say_room() const;
   void finish_saving();
   bool ended_early() const {
     return o_.evaluation.patience > 0 && state_.evaluations_without_gain >= o_.evaluation.patience;
@@ -73,10 +66,9 @@ class Trainer {
   std::optional<data::DeviceFeed> feed_;
   std::optional<data::Loader> training_, validation_;
   std::optional<Stepper> stepper_;
-  std::atomic<std::int64_t> marked_best_ = -1;       // step in best.json
-  std::unique_ptr<RunFolder> folder_;                // rank 0
-  std::unique_ptr<Recorder> recorder_;               // rank 0
-  std::unique_ptr<checkpoint::Writer> checkpoints_;  // rank 0
+  std::unique_ptr<RunFolder> folder_;            // rank 0
+  std::unique_ptr<Recorder> recorder_;           // rank 0
+  std::unique_ptr<RunCheckpoints> checkpoints_;  // rank 0
   std::optional<Progress> progress_;
   comm::SharedWarnings warnings_;
   TrainingState state_;
@@ -122,8 +114,6 @@ Trainer::Trainer(comm::World& world, const RunOptions& options, const std::strin
   if (world_.rank == 0) {
     const bool settled = state_.steps > 0 && state_.settled == state_.steps;
     recorder_ = std::make_unique<Recorder>(folder_->path(), state_.steps + (settled ? 1 : 0));
-    checkpoints_ = std::make_unique<checkpoint::Writer>(checkpoints_of(folder_->path()),
-                                                        [this] { recorder_->flush(); });
   }
 
   std::int64_t parameters = 0;
@@ -150,6 +140,8 @@ void Trainer::open_folder(Start start) {
   comm::agree(*world_.host_world, [&] {
     if (world_.rank == 0) {
       folder_ = std::make_unique<RunFolder>(o_.output.folder, config_, start == Start::kResume);
+      checkpoints_ =
+          std::make_unique<RunCheckpoints>(folder_->path(), o_, [this] { recorder_->flush(); });
     }
   });
   comm::set_failure_folder(o_.output.folder);
@@ -177,7 +169,7 @@ bool Trainer::resume() {
     state_ = from_checkpoint(checkpoint::load(path), path, *model_, stepper_->optimisers(),
                              source_->vocabulary());
     training_->seek(state_.position);
-    if (world_.rank == 0) bookkeeping()();  // what a killed run may not have come to
+    if (checkpoints_) checkpoints_->catch_up(state_);
   });
   log::info("resuming from {}: step {}, epoch {}", path, state_.steps, state_.position.epoch);
   return true;
@@ -207,15 +199,12 @@ Exit Trainer::run() {
                           {"validation/" + o_.evaluation.score});
     }
     for (auto& optimiser : stepper_->optimisers()) optimiser.make_moments();  // their shapes
-    checkpoints_->prepare(
+    checkpoints_->writer().prepare(
         to_checkpoint(state_, *model_, stepper_->optimisers(), source_->vocabulary(), config_));
     for (auto& optimiser : stepper_->optimisers()) optimiser.drop_moments();
     progress_.emplace(ProgressOptions{"training", total_steps_, "steps", state_.steps});
   }
-  if (!resumed_) {  // a path, a quota, a full disk: now rather than in hours
-    save(Saving::kAtOnce);
-    say_room();
-  }
+  if (!resumed_) save(Saving::kAtOnce);  // a path, a quota, a full disk: now rather than in hours
   since_record_.lap();
   const auto first = state_.steps;
   settle();  // what a stopped run left
@@ -248,7 +237,7 @@ void Trainer::step(const data::Batch& batch) {
   const bool overdue =
       o_.checkpoint.every_minutes > 0 && since_save_.seconds() > 60 * o_.checkpoint.every_minutes;
   // A save that failed is brought before all ranks by the next one.
-  const bool wants_save = world_.rank == 0 && (overdue || checkpoints_->failed());
+  const bool wants_save = world_.rank == 0 && (overdue || checkpoints_->writer().failed());
   const auto factor = schedule_factor(o_.train, state_.steps, total_steps_);
   const auto result = stepper_->step(batch, factor, {stop_requested() != 0, wants_save});
   stop_ = result.votes.stop;
@@ -355,25 +344,6 @@ bool Trainer::evaluate_now() {
   return better;
 }
 
-std::function<void()> Trainer::bookkeeping() {
-  const std::string text = io::sealed_json(fmt::format(
-      "{{\"step\": {}, \"{}\": {}}}", state_.best_step, o_.evaluation.score, state_.best));
-  return [this, text, folder = checkpoints_of(folder_->path()), step = state_.steps,
-          best = state_.best_step] {
-    if (best >= 0 && fs::exists(checkpoint::place_of(folder, best))) {
-      io::write_text_atomically(folder / "best.json", text + "\n");
-      marked_best_ = best;
-    }
-    try {
-      checkpoint::prune(
-          folder, step,
-          {o_.checkpoint.keep_last, o_.checkpoint.keep_every_steps, {best, marked_best_}});
-    } catch (const DataError& e) {
-      log::warn("old checkpoints are still there: {}", e.text());
-    }
-  };
-}
-
 void Trainer::save(Saving saving) {
   comm::set_phase("saving at step " + std::to_string(state_.steps));
   Stopwatch watch;
@@ -383,9 +353,9 @@ void Trainer::save(Saving saving) {
     auto state =
         to_checkpoint(state_, *model_, stepper_->optimisers(), source_->vocabulary(), config_);
     if (saving == Saving::kAtOnce)
-      checkpoints_->save_now(state_.steps, state, bookkeeping());
+      checkpoints_->prove(state_, state);
     else
-      checkpoints_->save(state_.steps, std::move(state), bookkeeping());
+      checkpoints_->save(state_, std::move(state));
   });
   for (auto& optimiser : stepper_->optimisers()) optimiser.drop_moments();
   goodput_.add(Goodput::Part::kCheckpoint, watch.seconds());
@@ -393,25 +363,11 @@ void Trainer::save(Saving saving) {
   since_save_.lap();
 }
 
-void Trainer::say_room() const {
-  if (world_.rank != 0) return;
-  const auto folder = checkpoints_of(folder_->path());
-  std::error_code ignored;
-  const auto bytes =
-      fs::file_size(checkpoint::place_of(folder, state_.steps) / "state.h5", ignored);
-  if (ignored) return;
-  const auto free = io::free_bytes(folder);
-  const auto needed = bytes * static_cast<std::uintmax_t>(o_.checkpoint.keep_last + 2);
-  if (free < needed)
-    log::warn("{} has {} bytes free; the checkpoints of this run will need {}: {} each",
-              folder.string(), free, needed, bytes);
-}
-
 void Trainer::finish_saving() {
   comm::set_phase("publishing the last checkpoint");
   Stopwatch watch;
   comm::agree(*world_.host_world, [&] {
-    if (checkpoints_) checkpoints_->finish();
+    if (checkpoints_) checkpoints_->writer().finish();
   });
   goodput_.add(Goodput::Part::kCheckpoint, watch.seconds());
 }

@@ -314,7 +314,9 @@ CATCH_TEST_CASE("a rank holds its share of the moments and no more", "[step]") {
   const double whole = held(false), saved = whole - held(true);
   CATCH_CAPTURE(moments, whole, saved);
   CATCH_CHECK(whole > moments);
-  CATCH_CHECK(moments - saved == Approx(moments / test_world().size).epsilon(0.01));
+  // Sharded, the values lie in memory that ranks share and LibTorch does not count.
+  const double values = test_world().size > 1 ? moments / 2 : 0;
+  CATCH_CHECK(moments - (saved - values) == Approx(moments / test_world().size).epsilon(0.01));
 }
 
 CATCH_TEST_CASE("a checkpoint is the same sharded or not, and resumed either way", "[step]") {

@@ -86,7 +86,7 @@ CATCH_TEST_CASE("a save that cannot be gives way to the next, or is told at the 
   const auto folder = scratch.path / "checkpoints";
   std::ofstream(folder) << "in the way";
   Writer writer(folder);
-  const auto refused = Catch::StartsWith(folder.string()) && Catch::Contains("cannot make");
+  const auto refused = Catch::StartsWith(folder.string() + ": cannot make");
   CATCH_CHECK_THROWS_WITH(writer.save_now(0, sample(0), [] {}), refused);
   writer.save(1, sample(1), [] { CATCH_FAIL("was published"); });
   CATCH_CHECK_THROWS_WITH(writer.finish(), refused);
