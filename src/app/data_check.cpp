@@ -7,7 +7,8 @@ namespace cellmill::app {
 
 data::CensusReport report_on(comm::World& world, const train::DataOptions& o,
                              std::int64_t threads) {
-  data::CensusReport report{o.source.path, o.source.raw_counts, {}, data::Census({}), {}};
+  data::CensusReport report{
+      o.source.path, o.source.raw_counts, {}, data::Census(data::Vocabulary{}), {}};
   if (o.source.format == "synthetic") report.path = "synthetic cells";
   data::CensusSource opened;
   comm::agree(*world.host_world, [&] { opened = data::open_for_census(o.source); });

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "app/foresight.h"
 #include "base/error.h"
 #include "base/format.h"
