@@ -15,6 +15,10 @@ void install_stop_signals() {
   sigemptyset(&action.sa_mask);
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGUSR1, &action, nullptr);
+  sigset_t waiting;  // from the time before, if the front kept one
+  sigemptyset(&waiting);
+  sigaddset(&waiting, SIGUSR1);
+  pthread_sigmask(SIG_UNBLOCK, &waiting, nullptr);
 }
 
 int stop_requested() { return requested; }

@@ -4,7 +4,8 @@
 
 namespace cellmill {
 
-/// Installs the handlers of SIGTERM and SIGUSR1. Call once, before the first collective.
+/// Installs the handlers of SIGTERM and SIGUSR1, and hears a SIGUSR1 that has been kept waiting
+/// since the program's start. Call once, before the first collective.
 void install_stop_signals();
 /// The number of the signal that asked, or 0.
 int stop_requested();

@@ -59,7 +59,7 @@ int fail(const World& world, Launch& launch, std::exception_ptr error) {
     report(failure);
   else if (first.message != failure.message)
     log::last_words(last_words(failure));
-  launch.finish();
+  launch.finish(static_cast<int>(first.code));
   return static_cast<int>(first.code);
 }
 
@@ -87,7 +87,7 @@ int run_world(int argc, char** argv, const std::function<int(World&)>& body) {
     set_phase("closing the world");
     if (world.device_world) world.device_world->close();
     world.host_world->close();
-    launch.finish();
+    launch.finish(code);
   } catch (...) {
     code = fail(world, launch, std::current_exception());
   }

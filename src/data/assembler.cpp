@@ -2,28 +2,15 @@
 
 #include <algorithm>
 
-#include "base/format.h"
-#include "base/log.h"
 #include "base/stopwatch.h"
 
 namespace cellmill::data {
 namespace {
 
 constexpr std::int64_t kCellsAhead = 4096;  // of batches made ahead, at least two batches
-constexpr std::size_t kExpected = 16;       // parts that the disk is asked for ahead
-
-std::int64_t cells_of(const ChunkSource& source) {
-  const auto& index = source.index();
-  return index.empty() ? 0 : index.back().first_cell + index.back().rows;
-}
-
-std::int64_t bytes_per_cell(const ChunkSource& source) {
-  const auto fields = static_cast<std::int64_t>(source.vocabulary().fields.size());
-  return 8 + 4 * fields + 8 * source.entries() / std::max<std::int64_t>(cells_of(source), 1);
-}
 
 std::int64_t retained(const ChunkSource& source, std::int64_t budget) {
-  return !source.reads_rows() || cells_of(source) * bytes_per_cell(source) <= budget ? budget : 0;
+  return !source.reads_rows() || source.cells() * source.bytes_held() <= budget ? budget : 0;
 }
 
 }  // namespace
@@ -39,9 +26,9 @@ Assembler::Assembler(const ChunkSource& source, const CellFilter* filter, PlanOp
       fields_(static_cast<std::int64_t>(source.vocabulary().fields.size())),
       genes_(static_cast<std::int64_t>(source.vocabulary().genes.size())),
       budget_(options_.memory_mb << 20),
-      bytes_per_cell_(bytes_per_cell(source)),
-      retains_(retained(source, budget_) > 0),
-      store_(whole_chunks_ ? static_cast<std::int64_t>(source.index().size())
+      bytes_per_cell_(source.bytes_held()),
+      store_(source,
+             whole_chunks_ ? static_cast<std::int64_t>(source.index().size())
                            : this->plan(0)->block_numbers(),
              retained(source, budget_)) {
   for (std::int64_t t = 0; t < std::max<std::int64_t>(options_.threads, 1); ++t)
@@ -132,31 +119,6 @@ void Assembler::run() {
   }
 }
 
-void Assembler::perform(const Task& task, std::unique_lock<std::mutex>& lock) {
-  switch (task.work) {
-    case Work::kPrepare:
-      return prepare(lock);
-    case Work::kRead:
-      return read(*task.window, static_cast<std::size_t>(task.item), lock);
-    case Work::kLayOut: {
-      const auto windows = windows_of(*task.draft);
-      lock.unlock();
-      task.draft->lay_out(windows, fields_, genes_, pool_);
-      lock.lock();
-      task.draft->stage = task.draft->pieces > 0 ? Draft::Stage::kCopying : Draft::Stage::kReady;
-      return retire();
-    }
-    case Work::kCopy:
-      lock.unlock();
-      task.draft->copy(task.item);
-      lock.lock();
-      if (++task.draft->pieces_done == task.draft->pieces) task.draft->stage = Draft::Stage::kReady;
-      return retire();
-    case Work::kNone:
-      return;
-  }
-}
-
 Assembler::Task Assembler::choose() {
   if (!preparing_ && wants_window()) {
     preparing_ = true;
@@ -178,17 +140,17 @@ Assembler::Task Assembler::choose() {
     draft->stage = Draft::Stage::kLayingOut;
     return {Work::kLayOut, {}, draft, 0};
   }
-  Task copy = choose_copy();
+  Task fill = choose_fill();
   const Task read = choose_read();
-  if (copy.work == Work::kNone || (read.work == Work::kRead && paced(copy, read))) return read;
-  copy.item = copy.draft->next_piece++;
-  return copy;
+  if (fill.work == Work::kNone || (read.work == Work::kRead && paced(fill, read))) return read;
+  fill.item = fill.draft->next_piece++;
+  return fill;
 }
 
-Assembler::Task Assembler::choose_copy() const {
+Assembler::Task Assembler::choose_fill() const {
   for (const auto& draft : drafts_)
-    if (draft->stage == Draft::Stage::kCopying && draft->next_piece < draft->pieces)
-      return {Work::kCopy, {}, draft, 0};
+    if (draft->stage == Draft::Stage::kFilling && draft->next_piece < draft->pieces)
+      return {Work::kFill, {}, draft, 0};
   return {};
 }
 
@@ -208,8 +170,8 @@ Assembler::Task Assembler::choose_read() {
 }
 
 /// Is the window after the one that the batch begins in to be read first, to keep up with it?
-bool Assembler::paced(const Task& copy, const Task& read) const {
-  const Draft& draft = *copy.draft;
+bool Assembler::paced(const Task& fill, const Task& read) const {
+  const Draft& draft = *fill.draft;
   const auto in_use = std::find_if(windows_.begin(), windows_.end(), [&](const auto& window) {
     return window->epoch() == draft.epoch() && window->places.end > draft.places.begin;
   });
@@ -273,127 +235,6 @@ std::vector<std::shared_ptr<Window>> Assembler::windows_of(const Draft& draft) c
         window->places.end > draft.places.begin)
       windows.push_back(window);
   return windows;
-}
-
-void Assembler::prepare(std::unique_lock<std::mutex>& lock) {
-  const Position at = next_window_;
-  lock.unlock();
-  const auto plan = this->plan(at.epoch);
-  const auto window = std::make_shared<Window>(plan, at.step, shard_, whole_chunks_);
-  lock.lock();
-  add(window);
-  next_window_ =
-      at.step + 1 < plan->buffers() ? Position{at.epoch, at.step + 1} : Position{at.epoch + 1, 0};
-  preparing_ = false;
-  const std::string doubt = doubt_about_budget(*window);
-  lock.unlock();
-  work_.notify_all();
-  if (!doubt.empty()) log::warn("{}", doubt);
-  for (std::size_t i = 0; i < kExpected; ++i) expect(*window, i);
-  lock.lock();
-}
-
-void Assembler::expect(const Window& window, std::size_t item) const {
-  if (whole_chunks_ || retains_ || item >= window.parts.size()) return;
-  const Plan::Block& block = window.share.blocks[window.block_of_part[item]];
-  try {
-    source_.expect(block.chunk, block.begin, block.end);
-  } catch (const std::exception&) {
-    // reading will say it
-  }
-}
-
-void Assembler::add(std::shared_ptr<Window> window) {
-  for (std::size_t i = 0; i < window->parts.size(); ++i) {
-    const std::int32_t part = window->parts[i];
-    store_.want(part);
-    window->rows[i] = store_.rows(part);
-    if (store_.stage(part) == PartStore::Stage::kFailed) window->error = store_.error(part);
-    if (store_.stage(part) != PartStore::Stage::kReady) ++window->waiting;
-  }
-  windows_.push_back(std::move(window));
-}
-
-void Assembler::read(const Window& window, std::size_t item, std::unique_lock<std::mutex>& lock) {
-  const std::int32_t part = window.parts[item];
-  const std::int64_t expected = rows_of(window, item);
-  auto rows = store_.begin(part, expected * bytes_per_cell_);
-  const Plan::Block block = window.share.blocks[window.block_of_part[item]];
-  const auto plan = window.plan;
-  std::exception_ptr error;
-  std::int64_t bytes = 0;
-  lock.unlock();
-  expect(window, item + kExpected);
-  try {
-    const std::int64_t entries = expected * bytes_per_cell_ / 8;
-    rows->indices.reserve(static_cast<std::size_t>(entries + entries / 8));
-    rows->values.reserve(static_cast<std::size_t>(entries + entries / 8));
-    if (whole_chunks_) {
-      bytes = source_.read(block.chunk, 0, expected, *rows);
-    } else {
-      const auto taken = plan->rows_of(block);
-      for (std::size_t i = 0, j = 0; i < taken.size(); i = j) {
-        for (j = i + 1; j < taken.size() && taken[j] == taken[j - 1] + 1;) ++j;
-        bytes += source_.read(block.chunk, taken[i], taken[j - 1] + 1, *rows);
-      }
-    }
-  } catch (...) {
-    error = std::current_exception();
-  }
-  lock.lock();
-  counters_.bytes_read += bytes;
-  counters_.rows_read += rows->rows;
-  if (error)
-    store_.fail(part, error);
-  else
-    store_.finish(part, std::move(rows));
-  settle(part);
-}
-
-void Assembler::settle(std::int32_t part) {
-  for (const auto& window : windows_) {
-    const std::int64_t item = window->find(part);
-    if (item < 0) continue;
-    if (store_.stage(part) == PartStore::Stage::kFailed) {
-      window->error = store_.error(part);
-    } else {
-      window->rows[item] = store_.rows(part);
-      --window->waiting;
-    }
-  }
-}
-
-void Assembler::retire() {
-  const auto [epoch, places] = need();
-  while (!windows_.empty()) {
-    const Window& window = *windows_.front();
-    if (std::pair{window.epoch(), window.places.end} > std::pair{epoch, places.begin}) return;
-    for (const std::int32_t part : window.parts) store_.release(part);
-    windows_.pop_front();
-  }
-}
-
-std::int64_t Assembler::rows_of(const Window& window, std::size_t item) const {
-  const Plan::Block& block = window.share.blocks[window.block_of_part[item]];
-  return whole_chunks_ ? source_.index()[block.chunk].rows : block.cells;
-}
-
-std::string Assembler::doubt_about_budget(const Window& window) {
-  std::int64_t bytes = 0;
-  for (std::size_t i = 0; i < window.parts.size(); ++i)
-    bytes += rows_of(window, i) * bytes_per_cell_;
-  if (doubted_ || bytes <= budget_ || (whole_chunks_ && window.parts.size() < 2)) return {};
-  doubted_ = true;
-  if (whole_chunks_)
-    return fmt::format(
-        "one shuffle buffer touches {} chunks, about {} MB, more than memory_mb = {}: raise "
-        "memory_mb, or set block_cells: 0 to shuffle whole chunks (order: chunk takes one at a "
-        "time), or lower buffer_cells",
-        window.parts.size(), bytes >> 20, budget_ >> 20);
-  return fmt::format(
-      "one shuffle buffer takes about {} MB, more than memory_mb = {}: raise memory_mb, or lower "
-      "buffer_cells",
-      bytes >> 20, budget_ >> 20);
 }
 
 }  // namespace cellmill::data

@@ -41,7 +41,7 @@ class Assembler {
   LoaderCounters counters() const;
 
  private:
-  enum class Work { kNone, kPrepare, kRead, kLayOut, kCopy };
+  enum class Work { kNone, kPrepare, kRead, kLayOut, kFill };
   struct Task {
     Work work = Work::kNone;
     std::shared_ptr<Window> window;
@@ -52,9 +52,9 @@ class Assembler {
   void run();
   void perform(const Task& task, std::unique_lock<std::mutex>& lock);
   Task choose();
-  Task choose_copy() const;
+  Task choose_fill() const;
   Task choose_read();
-  bool paced(const Task& copy, const Task& read) const;
+  bool paced(const Task& fill, const Task& read) const;
   bool wants_window() const;
   void open_drafts();
   std::vector<std::shared_ptr<Window>> windows_of(const Draft& draft) const;
@@ -62,9 +62,12 @@ class Assembler {
   std::pair<std::int64_t, Plan::Range> need() const;
   const Plan* plan_here(std::int64_t epoch) const;
   void prepare(std::unique_lock<std::mutex>& lock);
-  void expect(const Window& window, std::size_t item) const;
+  /// Absent parts of the window that the disk is to be asked for now.
+  std::vector<Plan::Block> blocks_ahead(Window& window) const;
+  void expect(const std::vector<Plan::Block>& blocks) const;
   void add(std::shared_ptr<Window> window);
-  void read(const Window& window, std::size_t item, std::unique_lock<std::mutex>& lock);
+  void read(Window& window, std::size_t item, std::unique_lock<std::mutex>& lock);
+  void fill(Draft& draft, std::int64_t piece, std::unique_lock<std::mutex>& lock);
   void settle(std::int32_t part);
   void retire();
   std::int64_t rows_of(const Window& window, std::size_t item) const;
@@ -77,7 +80,6 @@ class Assembler {
   const Shard shard_;
   const bool whole_chunks_;
   const std::int64_t fields_, genes_, budget_, bytes_per_cell_;
-  const bool retains_;  // parts that are not wanted any more
 
   std::mutex planning_;  // of plans_; never taken while mutex_ is held
   std::map<std::int64_t, std::shared_ptr<const Plan>> plans_;

@@ -32,6 +32,15 @@ std::int64_t ChunkSource::read(std::int64_t chunk, std::int64_t begin, std::int6
   return append(info, begin, end, rows);
 }
 
+std::int64_t ChunkSource::cells() const {
+  return index().empty() ? 0 : index().back().first_cell + index().back().rows;
+}
+
+std::int64_t ChunkSource::bytes_held() const {
+  const auto fields = static_cast<std::int64_t>(vocabulary().fields.size());
+  return 8 + 4 * fields + 8 * entries() / std::max<std::int64_t>(cells(), 1);
+}
+
 Chunk ChunkSource::load(std::int64_t id) const {
   Chunk chunk{.id = id};
   read(id, 0, index().at(static_cast<std::size_t>(id)).rows, chunk);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/chunk.h"
+#include "data/held_rows.h"
 
 namespace cellmill::config {
 class Schema;
@@ -33,6 +34,13 @@ class ChunkSource {
   /// Stored entries of all rows, to size memory by before reading; a guess where the files do not
   /// say.
   virtual std::int64_t entries() const = 0;
+  /// Empty rows for a loader to hold, in the form that this source gives fastest; it must outlive
+  /// them. CSR, unless a source knows better.
+  virtual std::unique_ptr<HeldRows> hold() const { return csr_rows(*this); }
+  /// Bytes of a cell that is held so, on average.
+  virtual std::int64_t bytes_held() const;
+  /// Cells of all chunks.
+  std::int64_t cells() const;
   /// A hint that these rows will be read soon: starts reading them from disk, returns at once.
   virtual void expect(std::int64_t /*chunk*/, std::int64_t /*begin*/, std::int64_t /*end*/) const {}
 

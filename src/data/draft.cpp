@@ -3,10 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
-
-#include "data/stream_copy.h"
 
 namespace cellmill::data {
 namespace {
@@ -63,11 +60,11 @@ void Draft::lay_out(const std::vector<std::shared_ptr<Window>>& windows, std::in
     };
     const auto end = at(places.end);
     for (auto cell = at(places.begin); cell != end; ++cell) {
-      const Chunk* chunk = window->rows[window->part_of_block[cell->block]];
+      const HeldRows* rows = window->rows[window->part_of_block[cell->block]];
       const std::int64_t row = window->whole_chunks ? cell->row : cell->nth;
       const CellRef ref{window->share.blocks[cell->block].chunk, cell->row};
-      rows_.push_back({chunk, row, plan->cell_number(ref)});
-      entries += chunk->indptr[row + 1] - chunk->indptr[row];
+      rows_.push_back({rows, row, plan->cell_number(ref)});
+      entries += rows->entries(row);
     }
   }
   const auto size = static_cast<std::int64_t>(rows_.size());
@@ -79,13 +76,13 @@ void Draft::lay_out(const std::vector<std::shared_ptr<Window>>& windows, std::in
   auto* indptr = batch.indptr.mutable_data_ptr<std::int64_t>();
   *indptr = 0;
   for (const Row& row : rows_) {
-    indptr[1] = *indptr + row.rows->indptr[row.row + 1] - row.rows->indptr[row.row];
+    indptr[1] = *indptr + row.rows->entries(row.row);
     ++indptr;
   }
   pieces = (size + kPieceCells - 1) / kPieceCells;
 }
 
-void Draft::copy(std::int64_t piece) const {
+void Draft::fill(std::int64_t piece) const {
   const std::int64_t first = piece * kPieceCells, fields = batch.labels.size(1),
                      last = std::min(first + kPieceCells, static_cast<std::int64_t>(rows_.size()));
   const auto* indptr = batch.indptr.const_data_ptr<std::int64_t>();
@@ -94,18 +91,9 @@ void Draft::copy(std::int64_t piece) const {
   auto* labels = batch.labels.mutable_data_ptr<std::int64_t>() + first * fields;
   auto* numbers = batch.cells.mutable_data_ptr<std::int64_t>();
   const bool large = 8 * batch.values.numel() >= kStreamFrom;
-  const auto put = [large](void* to, const void* from, std::size_t bytes) {
-    large ? stream_copy(to, from, bytes) : static_cast<void>(std::memcpy(to, from, bytes));
-  };
-  for (std::int64_t i = first; i < last; ++i) {
-    const auto& [from, row, number] = rows_[i];
-    const std::int64_t begin = from->indptr[row];
-    const auto bytes = static_cast<std::size_t>(indptr[i + 1] - indptr[i]) * 4;
-    if (bytes > 0) {
-      put(indices + indptr[i], from->indices.data() + begin, bytes);
-      put(values + indptr[i], from->values.data() + begin, bytes);
-    }
-    labels = std::copy_n(from->labels.data() + row * fields, fields, labels);
+  for (std::int64_t i = first; i < last; ++i, labels += fields) {
+    const auto& [rows, row, number] = rows_[i];
+    rows->put(row, {indices + indptr[i], values + indptr[i], labels, large});
     numbers[i] = number;
   }
 }

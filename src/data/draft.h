@@ -9,7 +9,7 @@
 
 #include "data/batch.h"
 #include "data/batch_pool.h"
-#include "data/chunk.h"
+#include "data/held_rows.h"
 #include "data/plan.h"
 
 namespace cellmill::data {
@@ -30,21 +30,23 @@ struct Window {
   std::vector<std::int32_t> parts;          // numbers in the store, in the order of the files
   std::vector<std::int32_t> block_of_part;  // one of its blocks, of share.blocks
   std::vector<std::int32_t> part_of_block;  // its place in `parts`, by share.blocks
-  std::vector<const Chunk*> rows;           // by `parts`, once they are there
+  std::vector<const HeldRows*> rows;        // by `parts`, once they are there
   std::size_t next_part = 0;                // all before it are read or being read
+  std::size_t next_expected = 0;            // all before it were asked for ahead
   std::int64_t waiting = 0;                 // parts that are not there yet
   std::exception_ptr error;
 };
 
 struct Draft {
-  enum class Stage { kWaiting, kLayingOut, kCopying, kReady, kFailed };
+  enum class Stage { kWaiting, kLayingOut, kFilling, kReady, kFailed };
   Draft(std::shared_ptr<const Plan> plan, std::int64_t step);
   std::int64_t epoch() const { return plan->epoch(); }
   /// Finds the batch's cells in windows that are there, in order of place, and its memory.
   void lay_out(const std::vector<std::shared_ptr<Window>>& windows, std::int64_t fields,
                std::int64_t genes, BatchPool& pool);
-  /// Copies one of `pieces` cell ranges; any number of threads, each its own piece.
-  void copy(std::int64_t piece) const;
+  /// Fills one of `pieces` cell ranges; any number of threads, each its own piece. Throws what
+  /// HeldRows::put throws.
+  void fill(std::int64_t piece) const;
 
   const std::shared_ptr<const Plan> plan;
   const std::int64_t step;
@@ -56,7 +58,7 @@ struct Draft {
 
  private:
   struct Row {
-    const Chunk* rows;
+    const HeldRows* rows;
     std::int64_t row, number;
   };
   std::vector<Row> rows_;

@@ -20,18 +20,18 @@ void PartStore::release(std::int32_t part) {
     evict();
 }
 
-std::unique_ptr<Chunk> PartStore::begin(std::int32_t part, std::int64_t expected_bytes) {
+std::unique_ptr<HeldRows> PartStore::begin(std::int32_t part, std::int64_t expected_bytes) {
   slots_[part].stage = Stage::kReading;
   account(slots_[part], expected_bytes);
   evict();
-  if (spare_.empty()) return std::make_unique<Chunk>();
-  std::unique_ptr<Chunk> rows = std::move(spare_.back());
+  if (spare_.empty()) return source_.hold();
+  std::unique_ptr<HeldRows> rows = std::move(spare_.back());
   spare_.pop_back();
   rows->clear();
   return rows;
 }
 
-void PartStore::finish(std::int32_t part, std::unique_ptr<Chunk> rows) {
+void PartStore::finish(std::int32_t part, std::unique_ptr<HeldRows> rows) {
   Slot& slot = slots_[part];
   account(slot, rows->bytes());
   slot.rows = std::move(rows);

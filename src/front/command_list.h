@@ -4,6 +4,7 @@
 #define CELLMILL_COMMANDS(X)                                                       \
   X("Train", train, "train a model, alone or over MPI")                            \
   X("Train", plan, "what will a run need, and where does scaling end?")            \
+  X("Train", submit, "train under Slurm: writes the batch script and submits it")  \
   X("Ask", counterfactual, "what would these cells express under other contexts?") \
   X("Ask", contributions, "how much does each head contribute to each cell?")      \
   X("Ask", classify, "which contexts does the model see in cells?")                \

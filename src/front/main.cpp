@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -30,6 +31,14 @@ bool one_of_many() {
   return false;
 }
 
+/// Until training listens (install_stop_signals), half a second and more, USR1 would kill.
+void keep_stop_signal_waiting() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGUSR1);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -45,6 +54,7 @@ int main(int argc, char** argv) {
   fs::path program = here / "cellmill-cuda";
   if (access(program.c_str(), X_OK) != 0 || !gpu_driver_is_loaded())
     program = here / "cellmill-cpu";
+  if (argc > 1 && std::strcmp(argv[1], "train") == 0) keep_stop_signal_waiting();
   execv(program.c_str(), argv);
   const std::string words = "error: " + program.string() +
                             ": cannot start: " + std::strerror(errno) +

@@ -108,6 +108,26 @@ class Program(unittest.TestCase):
         self.refused(78, "link_gbs: expected above 0; found 0", "plan", "--machine", "h100", "link_gbs=0")
         self.refused(64, "--batch: expected at least 0; found -1", "plan", "--batch", "-1")
 
+    def test_submit_shows_its_script(self):
+        self.write("a.yaml", "output: {folder: runs/a}\n")
+        options = ["submit", "a.yaml", "--nodes", "2", "--gpus", "4", "--time", "8:00:00", "--sbatch", "partition=gpu", "exclusive"]
+        code, out, err = run(*options, "--dry-run", cwd=self.folder)
+        self.assertEqual((code, err), (0, ""))
+        for line in ("nodes=2", "ntasks-per-node=4", "gpus-per-node=4", "time=8:00:00", "output=runs/a-%j.log", "partition=gpu",
+                     "exclusive", "cpus-per-task=8", "requeue"):
+            self.assertRegex(out, rf"(?m)^#SBATCH --{line}( |$)")
+        self.assertIn(f"\nPROGRAM={PROGRAM}\nCONFIG=runs/a.yaml\nFOLDER=runs/a\n", out)
+        self.assertIn("\nsrun --mpi=pmix --kill-on-bad-exit=1 ", out)
+        self.assertEqual([path.name for path in self.folder.iterdir()], ["a.yaml"])
+
+    def test_submit_refuses(self):
+        self.write("a.yaml", "output: {folder: 'my run'}\n")
+        self.refused(64, "output.folder: 'my run' holds ' ', which cannot stand in a batch script", "submit", "a.yaml", "--dry-run")
+        self.refused(64, "--sbatch: 'comment=$x' holds '$'", "submit", "a.yaml", "--set", "output.folder=b", "--sbatch", "comment=$x")
+        self.write("b.yaml", "train: {epohcs: 3}\n")
+        self.refused(78, "did you mean train.epochs?", "submit", "b.yaml")
+        self.refused(66, "none.yaml: cannot open", "submit", "none.yaml")
+
     def test_all_problems_at_once(self):
         self.write("a.yaml", "train:\n  epochs: 0\n")
         self.refused(

@@ -88,6 +88,48 @@ inline void check_ranges(const ChunkSource& source, const std::vector<Chunk>& ch
   CATCH_CHECK_THROWS_AS(source.read(0, -1, 0, rows), InternalError);
 }
 
+/// Rows of a chunk that a loader might want: all, some of each block, only the last.
+inline std::vector<std::vector<std::int32_t>> choices_of(const Chunk& chunk) {
+  std::vector<std::vector<std::int32_t>> choices(4);
+  for (std::int32_t row = 0; row < chunk.rows; ++row) {
+    choices[0].push_back(row);
+    if (row % 7 < 5) choices[1].push_back(row);
+    if (row % 41 == 3) choices[2].push_back(row);
+  }
+  choices[3].push_back(static_cast<std::int32_t>(chunk.rows) - 1);
+  return choices;
+}
+
+/// Rows that a loader holds put into a batch what is in the chunks, whichever way.
+inline void check_held(const ChunkSource& source, const std::vector<Chunk>& chunks) {
+  const auto fields = static_cast<std::int64_t>(source.vocabulary().fields.size());
+  const auto held = source.hold();
+  for (const Chunk& chunk : chunks)
+    for (const auto& wanted : choices_of(chunk)) {
+      held->clear();
+      held->read(chunks.back().id, std::vector<std::int32_t>{0});
+      held->read(chunk.id, wanted);
+      CATCH_REQUIRE(held->size() == static_cast<std::int64_t>(wanted.size()) + 1);
+      CATCH_REQUIRE(held->bytes() > 0);
+      for (std::size_t i = 0; i < 2 * wanted.size(); ++i) {
+        const auto row = static_cast<std::int64_t>(i / 2);
+        const auto begin = chunk.indptr[wanted[row]], n = chunk.indptr[wanted[row] + 1] - begin;
+        CATCH_REQUIRE(held->entries(row + 1) == n);
+        std::vector<std::int32_t> columns(n + 1, -7);
+        std::vector<float> values(n + 1, -7);
+        std::vector<std::int64_t> labels(fields + 1, -7);
+        held->put(row + 1, {columns.data(), values.data(), labels.data(), i % 2 == 1});
+        const bool good =
+            std::equal(columns.begin(), columns.end() - 1, chunk.indices.begin() + begin) &&
+            std::equal(values.begin(), values.end() - 1, chunk.values.begin() + begin) &&
+            std::equal(labels.begin(), labels.end() - 1,
+                       chunk.labels.begin() + wanted[row] * fields) &&
+            columns.back() == -7 && values.back() == -7 && labels.back() == -7;
+        if (!good) CATCH_FAIL("row " << wanted[row] << " of chunk " << chunk.id);
+      }
+    }
+}
+
 inline void check_source(const ChunkSource& source) {
   check_index(source);
   check_names(source.vocabulary());
@@ -97,6 +139,7 @@ inline void check_source(const ChunkSource& source) {
     check_chunk(chunks.back(), info, source.vocabulary());
   }
   check_ranges(source, chunks);
+  check_held(source, chunks);
   // four threads load every chunk, each in another order
   std::vector<int> differing(4, 0);
   {

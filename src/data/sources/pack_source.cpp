@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "base/nearest.h"
 #include "data/metadata_command.h"
+#include "data/sources/pack_rows.h"
 
 namespace cellmill::data {
 
@@ -66,6 +67,17 @@ std::int64_t PackSource::append(const ChunkInfo& chunk, std::int64_t begin, std:
       shard.append(run.begin + begin, run.begin + end, digests_, labels_, rows);
   if (raw_counts_) expression_.prepare(rows, shard.path().string(), run.begin + begin, held);
   return bytes;
+}
+
+std::unique_ptr<HeldRows> PackSource::hold() const {
+  return raw_counts_ ? csr_rows(*this) : std::make_unique<PackRows>(*this);
+}
+
+std::int64_t PackSource::bytes_held() const {
+  if (raw_counts_) return ChunkSource::bytes_held();
+  std::int64_t bytes = 0;
+  for (const PackFile& shard : store_.shards) bytes += shard.coded_bytes();
+  return bytes / std::max<std::int64_t>(cells(), 1) + PackRows::kBytesMore;
 }
 
 void PackSource::expect(std::int64_t chunk, std::int64_t begin, std::int64_t end) const {

@@ -20,6 +20,9 @@ class PackSource : public ChunkSource {
   const Vocabulary& vocabulary() const override { return vocabulary_; }
   bool reads_rows() const override { return true; }
   std::int64_t entries() const override { return store_.entries(); }
+  /// Coded as they are in the store, unless counts are to be normalised.
+  std::unique_ptr<HeldRows> hold() const override;
+  std::int64_t bytes_held() const override;
   void expect(std::int64_t chunk, std::int64_t begin, std::int64_t end) const override;
 
  protected:
@@ -27,6 +30,7 @@ class PackSource : public ChunkSource {
                       Chunk& rows) const override;
 
  private:
+  friend class PackRows;
   struct Run {
     std::size_t shard;
     std::int64_t begin;  // cell of the shard

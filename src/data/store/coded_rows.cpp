@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <limits>
 
-#include "base/error.h"
 #include "base/format.h"
 #include "io/digest.h"
 #include "io/little_endian.h"
-#include "io/row_code.h"
 
 namespace cellmill::data {
 
@@ -74,6 +72,20 @@ std::vector<std::uint8_t> make_block(const CodedRows& rows, std::uint64_t block)
 
 std::uint32_t block_bytes(const std::uint8_t* head) { return take<std::uint32_t>(head + 8); }
 
+namespace {
+
+DataError damage(const std::filesystem::path& file, const std::string& where,
+                 const std::string& what) {
+  return DataError({file.string(), where, {}, {}}, what, "copy the file again, or pack it anew");
+}
+
+DataError damage(const std::filesystem::path& file, std::uint64_t block, std::int64_t row,
+                 const std::string& what) {
+  return damage(file, fmt::format("block {}, row {}", block, row), what);
+}
+
+}  // namespace
+
 BlockView::BlockView(std::span<const std::uint8_t> bytes, std::size_t fields, Place place,
                      Digests digests)
     : file_(place.file),
@@ -94,25 +106,17 @@ BlockView::BlockView(std::span<const std::uint8_t> bytes, std::size_t fields, Pl
   coded_ = bytes.data() + kBlockHead + tables;
   const std::size_t size = bytes.size() - kBlockHead - tables;
   for (std::int64_t r = 0; r < rows_; ++r)
-    if (end_of(r) < end_of(r - 1)) damaged_row(r, "ends before it begins");
+    if (end_of(r) < end_of(r - 1)) throw damage(file_, block_, r, "ends before it begins");
   if (end_of(rows_ - 1) != size) damaged("is damaged: rows and bytes differ");
 }
 
-namespace {
-
-DataError damage(const std::filesystem::path& file, const std::string& where,
-                 const std::string& what) {
-  return DataError({file.string(), where, {}, {}}, what, "copy the file again, or pack it anew");
+DataError no_row(const std::filesystem::path& file, std::uint64_t block, std::int64_t row,
+                 const char* wrong) {
+  return damage(file, block, row, std::string("is no row: ") + wrong);
 }
-
-}  // namespace
 
 void BlockView::damaged(const std::string& what) const {
   throw damage(file_, fmt::format("block {}", block_), what);
-}
-
-void BlockView::damaged_row(std::int64_t row, const std::string& what) const {
-  throw damage(file_, fmt::format("block {}, row {}", block_, row), what);
 }
 
 std::uint32_t BlockView::end_of(std::int64_t row) const {
@@ -131,24 +135,41 @@ std::span<const std::uint8_t> BlockView::row(std::int64_t row) const {
   return {coded_ + end_of(row - 1), coded_ + end_of(row)};
 }
 
-void BlockView::decode_row(std::int64_t row, Chunk& chunk) const {
-  const auto at = static_cast<std::size_t>(chunk.indptr.back());
+io::CodedRow BlockView::parse(std::int64_t row, std::int64_t genes) const {
   io::CodedRow coded;
   const char* wrong = io::parse_row(this->row(row), coded);
-  if (wrong == nullptr && coded.entries > chunk.genes) wrong = "more entries than genes";
+  if (wrong == nullptr && coded.entries > genes) wrong = "more entries than genes";
   if (wrong == nullptr) {
+    bool good = true;
     for (std::uint32_t i = 0; i < coded.floats_size(); ++i) {
-      const float value = take<float>(coded.floats + 4 * i);
-      if (!(value >= 0 && value <= std::numeric_limits<float>::max()))
-        wrong = "a value that is negative or not finite";
+      const auto value = take<float>(coded.floats + 4 * i);
+      good &= value >= 0 && value <= std::numeric_limits<float>::max();
     }
+    if (!good) wrong = "a value that is negative or not finite";
   }
-  if (wrong == nullptr) {
-    chunk.indices.resize(at + coded.entries);
-    chunk.values.resize(at + coded.entries);
-    wrong = io::decode_row(coded, chunk.genes, chunk.indices.data() + at, chunk.values.data() + at);
+  if (wrong != nullptr) throw no_row(file_, block_, row, wrong);
+  return coded;
+}
+
+void BlockView::copy_labels(std::int64_t row, std::span<const LabelColumn> wanted,
+                            std::int32_t* to) const {
+  for (const LabelColumn& field : wanted) {
+    const std::int32_t code = label(row, field.column);
+    if (code < kMissing || code >= field.categories)
+      throw damage(file_, block_, row,
+                   fmt::format("has the label {} of {} categories", code, field.categories));
+    *to++ = code;
   }
-  if (wrong != nullptr) damaged_row(row, std::string("is no row: ") + wrong);
+}
+
+void BlockView::decode_row(std::int64_t row, Chunk& chunk) const {
+  const io::CodedRow coded = parse(row, chunk.genes);
+  const auto at = static_cast<std::size_t>(chunk.indptr.back());
+  chunk.indices.resize(at + coded.entries);
+  chunk.values.resize(at + coded.entries);
+  const char* const wrong =
+      io::decode_row(coded, chunk.genes, chunk.indices.data() + at, chunk.values.data() + at);
+  if (wrong != nullptr) throw no_row(file_, block_, row, wrong);
   chunk.indptr.push_back(static_cast<std::int64_t>(at + coded.entries));
 }
 
@@ -156,12 +177,8 @@ void BlockView::decode(std::int64_t begin, std::int64_t end, std::span<const Lab
                        Chunk& chunk) const {
   for (std::int64_t row = begin; row < end; ++row) {
     decode_row(row, chunk);
-    for (const LabelColumn& wanted : labels) {
-      const std::int32_t code = label(row, wanted.column);
-      if (code < kMissing || code >= wanted.categories)
-        damaged_row(row, fmt::format("has the label {} of {} categories", code, wanted.categories));
-      chunk.labels.push_back(code);
-    }
+    chunk.labels.resize(chunk.labels.size() + labels.size());
+    copy_labels(row, labels, chunk.labels.data() + chunk.labels.size() - labels.size());
   }
   chunk.rows += end - begin;
 }

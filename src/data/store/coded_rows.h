@@ -13,7 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "data/chunk.h"
+#include "io/row_code.h"
 
 namespace cellmill::data {
 
@@ -51,6 +53,10 @@ inline constexpr std::size_t kBlockHead = 16;
 /// Bytes of the block that begins with these kBlockHead bytes, as it says.
 std::uint32_t block_bytes(const std::uint8_t* head);
 
+/// Says of a row of a block what io::decode_row said.
+DataError no_row(const std::filesystem::path& file, std::uint64_t block, std::int64_t row,
+                 const char* wrong);
+
 /// Whether block digests are compared when blocks are read.
 enum class Digests { kVerify, kTrust };
 
@@ -75,6 +81,11 @@ class BlockView {
   std::int64_t number(std::int64_t row) const;
   std::int32_t label(std::int64_t row, std::size_t field) const;
   std::span<const std::uint8_t> row(std::int64_t row) const;
+  /// The row of a cell of `genes` columns, its values tested; its codes and columns are tested by
+  /// io::decode_row. Throws DataError.
+  io::CodedRow parse(std::int64_t row, std::int64_t genes) const;
+  /// The codes of the row's wanted labels. Throws DataError for one without category.
+  void copy_labels(std::int64_t row, std::span<const LabelColumn> wanted, std::int32_t* to) const;
   /// Appends rows [begin, end) to `chunk`, whose `genes` are set and whose indptr begins with 0.
   /// Throws DataError with file, block and row for what is no row of `chunk.genes` columns, has a
   /// value that is negative or not finite, or a label without category.
@@ -83,7 +94,6 @@ class BlockView {
 
  private:
   [[noreturn]] void damaged(const std::string& what) const;
-  [[noreturn]] void damaged_row(std::int64_t row, const std::string& what) const;
   std::uint32_t end_of(std::int64_t row) const;
   void decode_row(std::int64_t row, Chunk& chunk) const;
 

@@ -178,30 +178,30 @@ void PackFile::expect(std::int64_t begin, std::int64_t end) const {
                static_cast<std::uint64_t>(std::max(to - from, std::int64_t{0})));
 }
 
-std::int64_t PackFile::append(std::int64_t begin, std::int64_t end, Digests digests,
-                              std::span<const LabelColumn> labels, Chunk& rows) const {
+std::int64_t PackFile::for_blocks(std::int64_t begin, std::int64_t end, Digests digests,
+                                  const Visit& visit) const {
   if (begin == end) return 0;
   thread_local std::vector<std::uint8_t> bytes;
   const std::int64_t end_block = (end + kBlockRows - 1) / kBlockRows;
   for (std::int64_t first = begin / kBlockRows, next; first < end_block; first = next) {
     next = fetch(first, end_block, bytes);
-    for (std::int64_t block = first; block < next; ++block) {
-      const BlockView found = view(first, block, bytes, digests);
-      const std::int64_t cell = block * kBlockRows;
-      found.decode(std::max(begin - cell, std::int64_t{0}), std::min(end - cell, found.rows()),
-                   labels, rows);
-    }
+    for (std::int64_t block = first; block < next; ++block)
+      visit(view(first, block, bytes, digests), block * kBlockRows);
   }
   return offsets_[end_block] - offsets_[begin / kBlockRows];
 }
 
+std::int64_t PackFile::append(std::int64_t begin, std::int64_t end, Digests digests,
+                              std::span<const LabelColumn> labels, Chunk& rows) const {
+  return for_blocks(begin, end, digests, [&](const BlockView& block, std::int64_t first) {
+    block.decode(std::max(begin - first, std::int64_t{0}), std::min(end - first, block.rows()),
+                 labels, rows);
+  });
+}
+
 void PackFile::for_each_block(const std::function<void(const BlockView&)>& visit) const {
-  std::vector<std::uint8_t> bytes;
-  for (std::int64_t first = 0, next; first < blocks(); first = next) {
-    next = fetch(first, blocks(), bytes);
-    for (std::int64_t block = first; block < next; ++block)
-      visit(view(first, block, bytes, Digests::kVerify));
-  }
+  for_blocks(0, shard_.cells, Digests::kVerify,
+             [&](const BlockView& block, std::int64_t) { visit(block); });
 }
 
 }  // namespace cellmill::data

@@ -60,12 +60,18 @@ class PackFile {
   const StoreFacts& store() const { return store_; }
   const ShardFacts& shard() const { return shard_; }
   std::uint64_t bytes() const { return header_.bytes; }
+  std::int64_t coded_bytes() const { return offsets_.back(); }  ///< of all blocks
   /// Names of genes, fields and categories; reads the file.
   Vocabulary read_vocabulary() const;
   /// Appends cells [begin, end) of this file to `rows`, as BlockView::decode does, and returns the
   /// bytes read. Any thread. Throws DataError.
   std::int64_t append(std::int64_t begin, std::int64_t end, Digests digests,
                       std::span<const LabelColumn> labels, Chunk& rows) const;
+  /// Shows the blocks of cells [begin, end) in order, each with the number of its first cell, and
+  /// returns the bytes read. Any thread; `visit` reads no store. Throws DataError.
+  using Visit = std::function<void(const BlockView&, std::int64_t first)>;
+  std::int64_t for_blocks(std::int64_t begin, std::int64_t end, Digests digests,
+                          const Visit& visit) const;
   /// Asks the system to read the blocks of these cells soon.
   void expect(std::int64_t begin, std::int64_t end) const;
   /// All blocks in order, digests compared.

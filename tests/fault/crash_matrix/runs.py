@@ -100,6 +100,17 @@ class Running:
         self.process.wait()
 
 
+def outcome(run):
+    """Everything of a finished run that may not depend on what befell it."""
+    checkpoints = run / "checkpoints"
+    files = sorted(f for f in checkpoints.rglob("*") if f.is_file())
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    points = [{k: v for k, v in line.items() if not MEASURED.search(k)} for line in lines]
+    return {"checkpoints": {str(f.relative_to(checkpoints)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files},
+            "metrics": points,
+            "left over": sorted(f.name for f in run.rglob(".unfinished-*"))}
+
+
 class Place:
     """A folder in which the run is called `run`, so that all places give the same bytes."""
 
@@ -136,14 +147,7 @@ class Place:
         return sorted(int(f.name[5:]) for f in folder.glob("step-*")) if folder.exists() else []
 
     def outcome(self):
-        """Everything of a finished run that may not depend on what befell it."""
-        checkpoints = self.run / "checkpoints"
-        files = sorted(f for f in checkpoints.rglob("*") if f.is_file())
-        lines = [json.loads(line) for line in (self.run / "metrics.jsonl").read_text().splitlines()]
-        points = [{k: v for k, v in line.items() if not MEASURED.search(k)} for line in lines]
-        return {"checkpoints": {str(f.relative_to(checkpoints)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files},
-                "metrics": points,
-                "left over": sorted(f.name for f in self.run.rglob(".unfinished-*"))}
+        return outcome(self.run)
 
     def require_outcome(self, expected, said):
         for what, found in self.outcome().items():

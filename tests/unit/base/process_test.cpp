@@ -11,3 +11,9 @@ CATCH_TEST_CASE("a process knows how long it has lived") {
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   CATCH_CHECK(cellmill::process_age() - before == Approx(0.05).margin(0.04));
 }
+
+CATCH_TEST_CASE("another program is run to its end") {
+  CATCH_CHECK(cellmill::run_program({"sh", "-c", "exit 7"}) == 7);
+  CATCH_CHECK(cellmill::run_program({"sh", "-c", "kill -9 $$"}) == 137);
+  CATCH_CHECK(cellmill::run_program({"no-such-program-here"}) == cellmill::kNotFound);
+}
