@@ -178,7 +178,8 @@ GoldenResult run_golden(const std::string& path, const std::string& compute, c10
   for (int step = 0; step < 5; ++step) {
     const auto batch = feed.move(golden.batch(step));
     const auto targets = t.at("batch" + std::to_string(step) + "/target").to(device);
-    const auto out = model.run(batch, targets, stepper.context(), /*keep_contributions=*/plain);
+    const auto out =
+        model.run(batch, targets, stepper.passes().context(), /*keep_contributions=*/plain);
     auto result = stepper.gradients(out.losses, {});
     if (step == 0) {
       compare_outputs(golden, out, model.heads(), compare);

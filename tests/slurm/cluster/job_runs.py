@@ -54,7 +54,7 @@ class Workshop:
         return sorted(int(m.parent.name[5:]) for m in self.folder.glob(f"{name}/{run}/checkpoints/step-*/manifest.json"))
 
     def wait_step(self, name, step):
-        self.slurm.wait(f"step {step} of {name}", lambda: (self.steps(name) or [-1])[-1] >= step, 60)
+        self.slurm.wait(f"step {step} of {name}", lambda: (self.steps(name) or [-1])[-1] >= step, 180)
 
     def wait_end(self, job, state):
         found = self.slurm.wait_state(job, *ENDED, seconds=240)
@@ -86,4 +86,4 @@ class Workshop:
         """The job has ended, stays so, and left nothing that runs."""
         require(self.slurm.job(job)["Restarts"] == str(restarts), f"not {restarts} restarts", str(self.slurm.job(job)))
         self.slurm.wait("processes to be gone", lambda: not self.processes(), 15)
-        require(not self.slurm.must("squeue", "--noheader").strip(), "something is in the queue")
+        self.slurm.wait("an empty queue", lambda: not self.slurm.must("squeue", "--noheader").strip(), 15)
