@@ -13,7 +13,12 @@ data::CensusReport report_on(comm::World& world, const train::DataOptions& o,
   data::CensusSource opened;
   comm::agree(*world.host_world, [&] { opened = data::open_for_census(o.source); });
   report.refusals = opened.refusals;
-  if (!opened.source) return report;
+  for (const std::string& closed :  // for one rank: for all
+       world.host_world->gather_texts(opened.source ? "" : opened.refusals.front()))
+    if (!closed.empty()) {
+      report.refusals = {closed};
+      return report;
+    }
   report.vocabulary = opened.source->vocabulary();
   data::CensusPlan plan;
   plan.shard = {world.rank, world.size};

@@ -17,12 +17,12 @@ int dry_run(comm::World& world, const train::RunOptions& o, const std::string& e
   words.read(world);
   const auto ranks = asked_ranks > 0 ? asked_ranks : world.size;
   train::Findings findings;
-  findings.good("settings", "no mistakes; `cellmill config explain` tells each");
+  train::rehearse_settings(
+      world, o, words.measured() ? train::Where::kHere : train::Where::kElsewhere, findings);
   const auto data = train::rehearse_data(world, o, findings);
   double parameters = 0;
   if (data.source)
     findings.look("forecast", [&] {
-      if (words.measured()) train::choose_device(world, o.train.device);
       const auto cells = std::max<std::int64_t>(1, o.train.global_batch / ranks);
       const auto work = work_of(o, *data.source, static_cast<double>(cells));
       parameters = work.forms({work.cells, work.nonzeros, 1, true}).forms.front().cost.parameters;

@@ -1,6 +1,6 @@
 #pragma once
-// What this process has warned of, so that rank 0 can say the warnings of all ranks. (A line that
-// comes again and again within a minute is on the console once, with a count: base/log.cpp.)
+// What this process has warned of, so that rank 0 can say the warnings of all ranks. (A line
+// that comes again and again within a minute is on the console once, with a count: base/log.cpp.)
 #include <string>
 #include <vector>
 

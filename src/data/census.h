@@ -41,7 +41,7 @@ struct Census {
   std::map<std::string, std::string> unreadable;  ///< error by chunk
 
   explicit Census(const Vocabulary& vocabulary);
-  /// `held_out`: one bit a cell of the data set, or null; `first_cell`: of the rows.
+  /// `validation`: one bit a cell of the data set, or null; `first_cell`: of the rows.
   void add(const Chunk& rows, const CellFilter* validation, std::int64_t first_cell);
   void merge(const Census& other);
 };

@@ -98,7 +98,9 @@ RunHistory read_history(const fs::path& run) {
   read_logs(h);
   for (const auto& entry : checkpoint::list(run / "checkpoints")) {
     std::uintmax_t bytes = 0;
-    for (const auto& file : fs::directory_iterator(entry.path)) bytes += file.file_size();
+    std::error_code gone;  // a run that goes on deletes old ones
+    for (const auto& file : fs::directory_iterator(entry.path, gone))
+      if (const auto size = file.file_size(gone); !gone) bytes += size;
     h.checkpoints.emplace_back(entry.step, bytes);
   }
   return h;

@@ -104,20 +104,22 @@ std::vector<io::Svg> curves(const RunHistory& h) {
   return pictures;
 }
 
-double last_of(const RunHistory& h, const std::string& name, const std::string& split) {
+std::optional<double> last_of(const RunHistory& h, const std::string& name,
+                              const std::string& split) {
   const auto curve = h.curves.find(name);
-  if (curve == h.curves.end()) return -1;
+  if (curve == h.curves.end()) return {};
   const auto points = curve->second.find(split);
-  return points == curve->second.end() ? -1 : points->second.back().second;
+  return points == curve->second.end() ? std::nullopt : std::optional(points->second.back().second);
 }
 
 std::string goodput(const RunHistory& h) {
   io::Shares row{"share of the time of the last start", {}, ""};
-  for (const char* part : {"compute", "data", "synchronise", "evaluation", "checkpoint", "other"})
-    if (const double share = last_of(h, std::string("goodput_") + part, "train"); share >= 0)
-      row.parts.emplace_back(part, share);
+  for (const char* part :
+       {"compute", "data", "synchronise", "evaluation", "checkpoint", "comparison", "other"})
+    if (const auto share = last_of(h, std::string("goodput_") + part, "train"))
+      row.parts.emplace_back(part, *share);
   if (row.parts.empty()) return "<p class=\"quiet\">The run has no training points yet.</p>\n";
-  row.remark = fmt::format("compute {:.0f} %", 100 * std::max(0.0, row.parts.front().second));
+  row.remark = fmt::format("compute {:.0f} %", 100 * row.parts.front().second);
   return charts({io::shares_chart("Where the time went", {row})});
 }
 
@@ -225,12 +227,12 @@ std::string tiles(const RunHistory& h) {
     html += "<div class=\"box\"><b>" + xml_text(value) + "</b>" + what + "</div>\n";
   };
   tile(fmt::format("{:.0f}", step), "steps recorded");
-  if (const double speed = last_of(h, "cells_per_second", "train"); speed >= 0)
-    tile(fmt::format("{:.0f}", speed), "cells a second, at the end");
-  if (const double share = last_of(h, "goodput_compute", "train"); share >= 0)
-    tile(fmt::format("{:.0f} %", 100 * share), "of the time computing");
-  if (const double loss = last_of(h, "loss/generator", "validation"); loss >= 0)
-    tile(fmt::format("{:.5g}", loss), "validation loss/generator");
+  if (const auto speed = last_of(h, "cells_per_second", "train"))
+    tile(fmt::format("{:.0f}", *speed), "cells a second, at the end");
+  if (const auto share = last_of(h, "goodput_compute", "train"))
+    tile(fmt::format("{:.0f} %", 100 * *share), "of the time computing");
+  if (const auto loss = last_of(h, "loss/generator", "validation"))
+    tile(fmt::format("{:.5g}", *loss), "validation loss/generator");
   tile(std::to_string(h.sessions.size()), "starts");
   if (!h.checkpoints.empty())
     tile(fmt::format("{} of {}", h.checkpoints.size(), megabytes(h.checkpoints.back().second)),

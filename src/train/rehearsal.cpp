@@ -9,6 +9,7 @@
 #include "base/stopwatch.h"
 #include "io/files.h"
 #include "train/evaluate.h"
+#include "train/reproducible.h"
 #include "train/run_folder.h"
 
 namespace cellmill::train {
@@ -33,10 +34,23 @@ data::Loader loader_of(const comm::World& world, const RunOptions& o,
                        bool shuffle) {
   auto plan = data::plan_options(o.data.loader, o.train.global_batch, o.train.seed);
   plan.shuffle = shuffle;
-  return {source, &cells, plan, o.data.loader, {world.rank, world.size}};
+  return {source,
+          &cells,
+          plan,
+          o.data.loader,
+          {world.rank, world.size, pass_options(o.train).micro_shards}};
 }
 
 }  // namespace
+
+void rehearse_settings(comm::World& world, const RunOptions& o, Where where, Findings& findings) {
+  if (findings.look("settings", [&] {
+        set_reproducible(o,
+                         where == Where::kHere ? choose_device(world, o.train.device) : at::kCPU);
+        Passes(*world.host_world, o.train.seed, pass_options(o.train));
+      }))
+    findings.good("settings", "no mistakes; `cellmill config explain` tells each");
+}
 
 RehearsedData rehearse_data(comm::World& world, const RunOptions& o, Findings& findings) {
   RehearsedData found;
@@ -61,17 +75,17 @@ RehearsedData rehearse_data(comm::World& world, const RunOptions& o, Findings& f
     found.source.reset();
     return found;
   }
+  const Stopwatch reading;
   const bool read = findings.look("first batch", [&] {
+    std::int64_t cells = 0;
     comm::agree(*world.host_world, [&] {
-      const Stopwatch reading;
       auto loader = loader_of(world, o, *found.source, split.train, true);
       found.epoch_steps = loader.plan().steps();
-      std::int64_t cells = 0;
       if (const auto batch = loader.next()) cells = batch->global_cells;
-      findings.good("first batch",
-                    fmt::format("{} cells over {} rank{}, there after {:.2f} s", cells, world.size,
-                                world.size > 1 ? "s" : "", reading.seconds()));
     });
+    findings.good("first batch",
+                  fmt::format("{} cells over {} rank{}, there after {:.2f} s", cells, world.size,
+                              world.size > 1 ? "s" : "", reading.seconds()));
   });
   found.steps = o.train.epochs * found.epoch_steps;
   if (o.train.max_steps > 0) found.steps = std::min(found.steps, o.train.max_steps);
@@ -93,7 +107,6 @@ void rehearse_model(comm::World& world, const RunOptions& o, const RehearsedData
       const auto model =
           models::make_model(o.model, data.source->vocabulary(), o.train.seed, at::kFloat);
       const auto split = data::make_split(data.source->index(), o.data.split);
-      findings.good("model", fmt::format("{}: {:.0f} parameters", o.model.name, parameters));
       if (data.validation == 0 || model->needs_survey()) return;
       auto options = o;
       options.train.global_batch = std::min(kCells, o.train.global_batch);
@@ -111,6 +124,7 @@ void rehearse_model(comm::World& world, const RunOptions& o, const RehearsedData
       throw UsageError("evaluation.score: no score '" + o.evaluation.score + "'",
                        fmt::format("scores are {}", fmt::join(names, ", ")), Exit::kConfig);
     });
+    findings.good("model", fmt::format("{}: {:.0f} parameters", o.model.name, parameters));
   });
 }
 

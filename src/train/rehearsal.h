@@ -19,6 +19,12 @@ struct RehearsedData {
   std::int64_t epoch_steps = 0, steps = 0;    ///< of an epoch, of the run
 };
 
+/// Do the settings go together, on this number of ranks and, here, on its device? Sets this
+/// rank's threads, as training does.
+enum class Where { kHere, kElsewhere };
+void rehearse_settings(comm::World& world, const RunOptions& options, Where where,
+                       Findings& findings);
+
 /// Opens the data, splits them, and reads each rank's part of the first batches.
 RehearsedData rehearse_data(comm::World& world, const RunOptions& options, Findings& findings);
 
