@@ -157,28 +157,23 @@ void look_at_shared_memory(const comm::World& world, const SystemFacts& facts, F
     f.good("/dev/shm", fmt::format("{:.0f} MB free", megabytes));
 }
 
-void look_at_disk(const DoctorOptions& options, bool measure, Findings& f) {
-  constexpr int kIo = static_cast<int>(Exit::kIo);
+void look_at_disk(const DoctorOptions& options, Findings& f) {
+  constexpr double kSlow = 0.05, kSlowSave = 500;
   const fs::path folder = nearest_folder(options.folder);
   const std::string what = "disk of " + options.folder;
-  if (access(folder.c_str(), W_OK | X_OK) != 0)
-    return f.stop(what, folder.string() + " is not writable", "name another output.folder", kIo);
-  const auto kind = file_system_of(folder);
-  if (!f.look(what, [&] {
-        const double free = 1e-9 * static_cast<double>(io::free_bytes(folder));
-        const auto text = fmt::format("{}, {:.1f} GB free", kind, free);
-        if (free < 1)
-          f.warning(what, text, "free some space: a checkpoint holds three values a parameter");
-        else
-          f.good(what, text);
-        if (kind == "tmpfs" || kind == "ramfs")
-          f.warning(what, kind + ": gone when the machine starts again",
-                    "name an output.folder on a disk");
-      }))
-    return;
-  if (!measure) return;
   f.look(what, [&] {
-    constexpr double kSlow = 0.05, kSlowSave = 500;
+    check_writable(folder);
+    const auto kind = file_system_of(folder);
+    const double free = 1e-9 * static_cast<double>(io::free_bytes(folder));
+    const auto space = fmt::format("{}, {:.1f} GB free", kind, free);
+    if (free < 1)
+      f.warning(what, space, "free some space: a checkpoint holds three values a parameter");
+    else
+      f.good(what, space);
+    if (kind == "tmpfs" || kind == "ramfs")
+      f.warning(what, kind + ": gone when the machine starts again",
+                "name an output.folder on a disk");
+    if (options.disk_mb == 0) return;
     const auto speed = disk_speed(folder, options.disk_mb << 20);
     const auto text = fmt::format(
         "written and synced {:.2f} GB/s, read {}, a small file saved in {:.1f} ms", speed.write_gbs,
@@ -225,7 +220,7 @@ Findings examine(comm::World& world, const DoctorOptions& options) {
     look_at_memory(world, facts, mine);
     look_at_limits(facts, mine);
     look_at_shared_memory(world, facts, mine);
-    look_at_disk(options, options.disk_mb > 0, mine);
+    look_at_disk(options, mine);
   }
   const auto texts = world.host_world->gather_texts(
       world.local_rank == 0 ? io::Json{{"host", world.host}, {"said", json_of(mine)}}.dump() : "");

@@ -1,7 +1,5 @@
 #include "train/rehearsal.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -163,10 +161,7 @@ void rehearse_folder(comm::World& world, const RunOptions& o, const std::string&
     comm::agree(*world.host_world, [&] {
       if (world.rank != 0) return;
       check_run_folder(o.output.folder, config, start == Start::kResume);
-      const auto folder = nearest_folder(o.output.folder);
-      if (access(folder.c_str(), W_OK | X_OK) != 0)
-        throw DataError({folder.string(), "", "", ""}, "is not writable",
-                        "name another output.folder", Exit::kIo);
+      check_writable(nearest_folder(o.output.folder));
     });
     findings.good("output", o.output.folder + (fs::exists(fs::path(o.output.folder) / "config.yaml")
                                                    ? ": goes on with the run that is there"

@@ -1,7 +1,7 @@
 #pragma once
 // A run gone through without starting it: are the data there and readable, does the model take
-// them, is the output folder ours, does everything fit, and how long will it take? Writes nothing,
-// trains nothing. Collective; the findings are the same on every rank.
+// them, is the output folder ours, does everything fit, and how long will it take? Trains nothing,
+// and nothing stays behind. Collective; the findings are the same on every rank.
 #include <memory>
 
 #include "comm/world.h"

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/error.h"
@@ -81,6 +82,15 @@ fs::path nearest_folder(const fs::path& path) {
   while (!fs::is_directory(folder, ignored) && folder != folder.root_path())
     folder = folder.parent_path();
   return folder;
+}
+
+void check_writable(const fs::path& folder) {
+  std::string name = (folder / (std::string(io::kUnfinished) + "XXXXXX")).string();
+  if (!::mkdtemp(name.data()))
+    throw DataError({folder.string(), "", "", ""},
+                    std::string("is not writable: ") + std::strerror(errno),
+                    "name another output.folder", Exit::kIo);
+  ::rmdir(name.c_str());
 }
 
 RunFolder::RunFolder(const fs::path& path, const std::string& config, bool resume) : path_(path) {

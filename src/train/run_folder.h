@@ -12,6 +12,9 @@ namespace cellmill::train {
 void check_run_folder(const std::filesystem::path& path, const std::string& config, bool resume);
 /// The folder itself, or the nearest one above it that is there.
 std::filesystem::path nearest_folder(const std::filesystem::path& path);
+/// Makes something in the folder and removes it. Throws DataError (74): to a superuser access(2)
+/// calls all folders writable.
+void check_writable(const std::filesystem::path& folder);
 
 class RunFolder {
  public:

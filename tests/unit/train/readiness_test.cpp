@@ -78,4 +78,7 @@ CATCH_TEST_CASE("a run folder is looked at without making it", "[readiness]") {
   CATCH_CHECK_FALSE(std::filesystem::exists(scratch.folder / "a"));
   CATCH_CHECK(train::nearest_folder(path) == scratch.folder);
   CATCH_CHECK(train::nearest_folder(scratch.folder) == scratch.folder);
+  train::check_writable(scratch.folder);
+  CATCH_CHECK(std::filesystem::is_empty(scratch.folder));
+  CATCH_CHECK_THROWS_WITH(train::check_writable("/proc"), Contains("is not writable"));
 }
