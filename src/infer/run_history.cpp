@@ -1,6 +1,7 @@
 #include "infer/run_history.h"
 
 #include <algorithm>
+#include <set>
 #include <sstream>
 
 #include "base/error.h"
@@ -69,6 +70,16 @@ void read_log(const fs::path& file, int rank, std::vector<LoggedLine>& logged) {
   }
 }
 
+/// Rank 0 says what the others warn of: "also ranks 1, 2: TEXT" (comm/warnings.h).
+void drop_repeated(std::vector<LoggedLine>& logged) {
+  std::set<std::string> known;
+  for (const LoggedLine& line : logged) known.insert(line.text);
+  std::erase_if(logged, [&](const LoggedLine& line) {
+    return (line.text.starts_with("rank") || line.text.starts_with("also rank")) &&
+           known.contains(line.text.substr(line.text.find(": ") + 2));
+  });
+}
+
 void read_logs(RunHistory& h) {
   std::map<int, fs::path> files;
   std::error_code ignored;
@@ -77,6 +88,7 @@ void read_logs(RunHistory& h) {
     if (name.starts_with("rank-")) files[std::atoi(name.c_str() + 5)] = entry.path();
   }
   for (const auto& [rank, file] : files) read_log(file, rank, h.logged);
+  drop_repeated(h.logged);
 }
 
 }  // namespace

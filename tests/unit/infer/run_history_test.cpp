@@ -37,8 +37,11 @@ CATCH_TEST_CASE("a run folder's course is read, damaged lines are left out", "[r
   r.write("failure.json", "{\"rank\":1,\"message\":\"lost\"}");
   for (const char* rank : {"0", "1", "2"})
     r.write(std::string("log/rank-") + rank + ".log",
-            "2026-01-01T00:00:00.000 warning values look like counts\n"
-            "2026-01-01T00:00:01.000 info quiet\n");
+            std::string("2026-01-01T00:00:00.000 warning values look like counts\n"
+                        "2026-01-01T00:00:01.000 info quiet\n") +
+                (rank[0] == '0'
+                     ? "2026-01-01T00:00:02.000 warning also ranks 1, 2: values look like counts\n"
+                     : ""));
   const auto h = infer::read_history(r.run);
   CATCH_CHECK(h.curves.at("loss/generator").at("train") == infer::Curve{{2, 4.5}, {4, 3.5}});
   CATCH_CHECK(h.last_influence.size() == 2);
