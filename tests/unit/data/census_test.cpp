@@ -9,6 +9,7 @@
 #include "data/census_report.h"
 #include "data/census_source.h"
 #include "data/expression.h"
+#include "data/split.h"
 #include "io/files.h"
 
 using namespace cellmill;
