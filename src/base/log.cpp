@@ -1,13 +1,16 @@
 #include "base/log.h"
 
 #include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/dup_filter_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
 #include <mutex>
+#include <utility>
 
 #include "base/error.h"
+#include "base/warnings.h"
 
 namespace cellmill::log {
 namespace {
@@ -27,11 +30,12 @@ spdlog::level::level_enum spd(Level level) {
 }
 
 struct State {
-  std::shared_ptr<spdlog::sinks::sink> console =
-      std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+  std::shared_ptr<spdlog::sinks::dup_filter_sink_mt> console =
+      std::make_shared<spdlog::sinks::dup_filter_sink_mt>(std::chrono::minutes(1));
   std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>("cellmill", console);
   std::mutex mutex;
   std::string status;
+  std::vector<std::string> warnings;
 
   void erase_status() const {
     if (!status.empty()) std::fputs("\r\033[K", stderr);
@@ -42,6 +46,7 @@ struct State {
   }
 
   State() {
+    console->add_sink(std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
     logger->set_level(spdlog::level::debug);
     console->set_level(spdlog::level::info);
     console->set_pattern("%H:%M:%S %^%l%$ %v");
@@ -89,6 +94,13 @@ void write(Level level, std::string_view text) {
   state().erase_status();
   state().logger->log(spd(level), text);
   state().draw_status();
+  constexpr std::size_t kMost = 100;
+  if (level == Level::kWarn && state().warnings.size() < kMost) state().warnings.emplace_back(text);
+}
+
+std::vector<std::string> take_warnings() {
+  const std::lock_guard lock(state().mutex);
+  return std::exchange(state().warnings, {});
 }
 
 void flush() { state().logger->flush(); }

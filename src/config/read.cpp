@@ -169,8 +169,8 @@ class Reader {
     complain(layer, line, column, "unknown key " + key, hint_for(section, name, key));
   }
 
-  // A sibling of that name; or else a key elsewhere of nearly that name; or else what is known
-  // here.
+  // A sibling of that name; or else, where the section is unknown too, the whole key but for a
+  // slip; or else a key elsewhere of nearly that name; or else what is known here.
   std::string hint_for(const std::string& section, const std::string& name,
                        const std::string& key) const {
     const std::string prefix = section.empty() ? "" : section + ".";
@@ -181,11 +181,13 @@ class Reader {
       keys.push_back(field.key);
       leaves.push_back(field.name);
     }
+    const bool section_unknown = name.find('.') != std::string::npos;
+    const std::string near = nearest(key, keys);
+    if (section_unknown && !near.empty() && edit_distance(key, near) <= 2)
+      return "did you mean " + near + "?";
     const std::string leaf = nearest(key.substr(key.rfind('.') + 1), leaves);
     for (std::size_t i = 0; i < keys.size() && !leaf.empty(); ++i)
       if (leaves[i] == leaf) return "did you mean " + keys[i] + "?";
-    const bool section_unknown = name.find('.') != std::string::npos;
-    const std::string near = nearest(key, keys);
     if (section_unknown && !near.empty()) return "did you mean " + near + "?";
     return did_you_mean(name, schema_.names_in(section));
   }

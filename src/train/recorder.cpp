@@ -1,6 +1,7 @@
 #include "train/recorder.h"
 
 #include <future>
+#include <limits>
 
 #include "base/error.h"
 #include "base/format.h"
@@ -39,6 +40,8 @@ std::string folder_without_later(const fs::path& folder, std::int64_t first) {
 
 Recorder::Recorder(const fs::path& folder, std::int64_t first)
     : lines_(without_later(folder / "metrics.jsonl", first)),
+      influences_(without_later(folder / "influence.jsonl", first)),
+      sessions_(without_later(folder / "sessions.jsonl", std::numeric_limits<std::int64_t>::max())),
       events_(folder_without_later(folder, first)) {
   if (first > 0) events_.restart_at(first);  // for a TensorBoard that is open already
 }
@@ -53,13 +56,13 @@ void Recorder::point(std::int64_t step, std::int64_t epoch, const std::string& s
         events_.scalar(split + "/" + name, value, step);
       }
     }
-    append(io::sealed_json(line.dump()));
+    append(lines_, io::sealed_json(line.dump()));
   });
 }
 
-void Recorder::append(const std::string& line) {
+void Recorder::append(io::LineFile& file, const std::string& line) {
   try {
-    lines_.append(line);
+    file.append(line);
     refused_ = false;
   } catch (const DataError& e) {
     if (!refused_) log::warn("points are kept in memory until they can be written: {}", e.text());
@@ -77,6 +80,17 @@ void Recorder::influence(std::int64_t step, std::vector<HeadInfluence> heads) {
     }
     events_.image("metadata/head_influence_l2", influence_figure(heads), step);
     events_.text("metadata/head_influence_l2_stats", table, step);
+    Json line = {{"step", step}, {"heads", Json::object()}};
+    for (const auto& h : heads) line["heads"][h.head] = {h.mean, h.low, h.high};
+    append(influences_, io::sealed_json(line.dump()));
+  });
+}
+
+void Recorder::session(Json facts, std::int64_t step) {
+  writer_.run([this, facts = std::move(facts), step] {
+    Json line = {{"step", step}};
+    line.update(facts);
+    append(sessions_, io::sealed_json(line.dump()));
   });
 }
 
@@ -92,7 +106,7 @@ void Recorder::flush() {
   std::promise<void> done;
   writer_.run([&] {
     try {
-      lines_.sync();
+      for (auto* file : {&lines_, &influences_, &sessions_}) file->sync();
       events_.flush();
       done.set_value();
     } catch (...) {

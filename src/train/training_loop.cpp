@@ -6,12 +6,15 @@
 #include "train/cell_order.h"
 #include "train/evaluate.h"
 #include "train/schedule.h"
+#include "train/session.h"
 #include "train/training_run.h"
 
 namespace cellmill::train {
 
 Exit TrainingRun::run() {
+  const auto session = describe_session(world_);
   if (world_.rank == 0) {
+    recorder_->session(session, state_.steps);
     if (state_.steps == 0) {
       recorder_->settings(config_,
                           {{"model", o_.model.name},
@@ -47,6 +50,7 @@ Exit TrainingRun::run() {
   comm::agree(*world_.host_world, [&] {
     if (recorder_) recorder_->close(!stop_);
   });
+  warnings_.share(*world_.host_world);
   if (progress_) progress_->finish();
   goodput_.steps(stepper_->times());
   log::info("{}", goodput_.text());
@@ -181,6 +185,7 @@ bool TrainingRun::evaluate_now() {
                      {{"evaluation_seconds", watch.seconds()}});
     recorder_->influence(state_.steps, result.influence);
   }
+  warnings_.share(*world_.host_world);
   goodput_.add(Goodput::Part::kEvaluation, watch.seconds());
   if (ended_early()) {
     log::info("no gain in {} evaluations: ending at step {}", o_.evaluation.patience, state_.steps);

@@ -60,6 +60,7 @@ TrainingRun::TrainingRun(comm::World& world, const RunOptions& options, const st
     auto cells = loader(split_.train, false);
     survey(*model_, cells, *feed_, world_.tensors(), stepper_->passes());
   }
+  warnings_.share(*world_.host_world);
   open_recorder();
 
   std::int64_t parameters = 0;

@@ -69,7 +69,8 @@ std::map<std::int64_t, std::string> files_by_number(const SourceOptions& options
 
 }  // namespace
 
-NpzSource::NpzSource(const SourceOptions& options) : expression_(options.raw_counts) {
+NpzSource::NpzSource(const SourceOptions& options, std::shared_ptr<Faults> faults)
+    : expression_(options.raw_counts, std::move(faults)) {
   find_files(options);
   if (!without_metadata(options)) {
     codes_.emplace(options);
