@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "base/format.h"
-#include "io/utf8.h"
+#include "base/utf8.h"
 
 namespace cellmill::io {
 namespace {

@@ -1,7 +1,7 @@
 #include "io/svg.h"
 
 #include "base/format.h"
-#include "io/utf8.h"
+#include "base/utf8.h"
 
 namespace cellmill::io {
 
