@@ -2,6 +2,7 @@
 
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/dup_filter_sink.h>
+#include <spdlog/sinks/ringbuffer_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -32,7 +33,10 @@ spdlog::level::level_enum spd(Level level) {
 struct State {
   std::shared_ptr<spdlog::sinks::dup_filter_sink_mt> console =
       std::make_shared<spdlog::sinks::dup_filter_sink_mt>(std::chrono::minutes(1));
-  std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>("cellmill", console);
+  std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> early =  // until there is a file
+      std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(200);
+  std::shared_ptr<spdlog::logger> logger =
+      std::make_shared<spdlog::logger>("cellmill", spdlog::sinks_init_list{console, early});
   std::mutex mutex;
   std::string status;
   std::vector<std::string> warnings;
@@ -71,7 +75,12 @@ void also_to(const std::string& path) {
     auto file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
     file->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
     const std::lock_guard lock(state().mutex);
-    state().logger->sinks().push_back(std::move(file));
+    auto& sinks = state().logger->sinks();
+    if (auto early = std::exchange(state().early, nullptr)) {
+      for (const auto& line : early->last_raw()) file->log(line);
+      std::erase(sinks, early);
+    }
+    sinks.push_back(std::move(file));
   } catch (const spdlog::spdlog_ex& e) {
     throw DataError({path, "", "", ""}, std::string("cannot write the log: ") + e.what(), "",
                     Exit::kIo);

@@ -184,7 +184,8 @@ def page_of(path):
     page = Page()
     page.feed(text)
     page.close()
-    assert page.open == [] and page.seen["title"] == page.seen["h1"] == page.seen["main"] == 1, page.open
+    assert page.open == [] and page.seen["h1"] == page.seen["main"] == 1, (page.open, page.seen)
+    assert text.split("</head>")[0].count("<title>") == 1  # pictures have titles of their own
     pictures = re.findall(r"<svg .*?</svg>", text, re.S)
     for picture in pictures:
         ElementTree.fromstring(picture)
@@ -217,7 +218,7 @@ def judge_report(place):
         whole = file.read_bytes()
         file.write_bytes(whole.replace(b'"step":', b'"stop":', 1))
         out, _ = run(place, "inspect", "run", "--verify", code=65)
-        assert f"{name}: line 0, bytes 0 to" in out, out
+        assert f"{name}: line 1, bytes 0 to" in out, out
         file.write_bytes(whole)
     run(place, "inspect", "run", "--verify")
     run(place, "report", "run", "--no-data", "--output", "short.html")
