@@ -90,7 +90,7 @@ class _Planter:
             return None
         place = self._random.choice(long)
         word = words[place]
-        at = self._random.randrange(1, len(word) - 1)
+        at = self._random.randrange(len(word) - 1)
         slip = self._random.choice(["neighbour", "left out", "twice", "swapped"])
         if slip == "neighbour":
             row = next((row for row in _KEYS if word[at].lower() in row), "aeiou")

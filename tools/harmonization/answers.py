@@ -4,10 +4,10 @@ import dataclasses
 import functools
 import re
 
-from harmonization import measures, spelling, terms
+from harmonization import measures, schema, spelling, terms
 from harmonization.lexicon import AMBIGUOUS, Lexicon
 
-ACCEPT = 0.75  # the confidence from which an answer is used
+ACCEPT = 0.76  # the confidence from which an answer is used
 _MISSING = {"", "na", "n a", "nan", "nil", "null", "unknown", "unspecified", "not available", "not applicable", "not collected", "not provided",
             "not determined", "not reported", "not recorded", "missing", "unlabelled", "unlabeled", "unannotated", "unassigned", "unclassified",
             "undetermined", "to be determined", "tbd", "nd", "restricted access", "missing not provided", "none provided"}
@@ -57,7 +57,7 @@ class Reader:
 
     def surely(self, text):
         """Whether a text of some other column could be a value of this field, typing errors aside."""
-        match = None if _is_missing(text) else self._lexicon.surely(text)
+        match = None if _is_missing(text) else _lexicon(self.field.name).surely(text)
         return bool(match and match.meaning)
 
     def _read(self, text, unit):
@@ -69,11 +69,11 @@ class Reader:
             return self._measure(text, unit)
         if self.field.ontology and terms.looks_like_id(text):
             return self._identifier(text)
-        match = self._lexicon.surely(text)
+        match = _lexicon(self.field.name).surely(text)
         parts = _SEPARATOR.split(text)
         if match is None and len(parts) > 1:
             return self._several([self.read(part) for part in parts if part])
-        return self._answer(match or self._lexicon.look_up(text))
+        return self._answer(match or _lexicon(self.field.name).look_up(text))
 
     def _free_text(self, text):
         if not self.field.control:
@@ -98,11 +98,11 @@ class Reader:
         try:
             years, stage, given = measures.age(text, unit)
         except measures.Unreadable:
-            match = self._lexicon.look_up(text)
+            match = _lexicon(self.field.name).look_up(text)
             if match.meaning or match.confidence:
                 return self._answer(match)
             raise
-        values = (measures.text_of(years, "year") if years is not None else "", self._label(stage) if stage else "", stage or "")
+        values = (measures.text_of(years, "year") if years is not None else "", _label(stage) if stage else "", stage or "")
         return Answer("mapped", values, 1.0 if given else 0.9, "unit" if given else "taken as years")
 
     def _identifier(self, text):
@@ -113,7 +113,7 @@ class Reader:
             target, others = terms.current(identifier, name)
             if target is None:
                 return Answer("ambiguous" if others else "left", self._empty, 0.0, "id deprecated without replacement",
-                              tuple(Alternative(other, self._label(other), AMBIGUOUS) for other in others))
+                              tuple(Alternative(other, _label(other), AMBIGUOUS) for other in others))
             return Answer("mapped", self._values(target), 1.0, "id" if target == identifier else f"id {identifier} replaced")
         return Answer("left", self._empty, 0.0, f"no id of {' or '.join(self.field.ontologies)} in the versions used")
 
@@ -139,40 +139,14 @@ class Reader:
     def _values(self, meaning):
         if not self.field.ontology:
             return (meaning,)
-        label = self._label(meaning)
+        label = _label(meaning)
         if self.field.measure != "age":
             return label, meaning
         years = re.fullmatch(r"(\d+)-year-old stage", label)
         return measures.text_of(int(years[1]), "year") if years else "", label, meaning
 
     def _named(self, meaning):
-        return (meaning, self._label(meaning)) if self.field.ontology else ("", meaning)
-
-    def _label(self, identifier):
-        name = re.split("[:_]", identifier)[0]
-        return terms.ontology(name)[identifier]["label"]
-
-    @functools.cached_property
-    def _lexicon(self):
-        return Lexicon(self._phrases(), self.field.generic, names=self.field.ontology == "CVCL")
-
-    def _phrases(self):
-        field = self.field
-        if not field.ontology:
-            known = {choice: choice for choice in field.choices}
-            yield from ((choice, choice, "label") for choice in field.choices)
-            yield from ((str(other), choice, "synonym") for choice, others in field.choices.items() for other in others)
-        else:
-            phrases = list(terms.phrases(field.ontology, field.below, field.only))
-            known = {phrase: identifier for phrase, identifier, how in phrases if how == "label"}
-            known |= {self._label(identifier): identifier for identifier in field.also}
-            yield from phrases
-            if field.ontology == "CVCL":  # NCI-H1975 is mostly called H1975
-                yield from ((phrase.removeprefix("NCI-"), identifier, "synonym") for phrase, identifier, _ in phrases if phrase.startswith("NCI-"))
-            yield from ((self._label(identifier), identifier, "label") for identifier in field.also)
-        for phrase, meant in field.words.items():
-            for label in meant if isinstance(meant, list) else [meant]:
-                yield str(phrase), label if terms.looks_like_id(label) else known[label], "word"
+        return (meaning, _label(meaning)) if self.field.ontology else ("", meaning)
 
 
 def _is_missing(text):
@@ -186,3 +160,32 @@ def _control_words(words):
 
 def _is_control(text, words):
     return spelling.fold(text) in _control_words(words)
+
+
+@functools.lru_cache(maxsize=None)
+def _lexicon(name):
+    """One for all readers of a field: those of large ontologies take seconds to build."""
+    field = schema.fields()[name]
+    return Lexicon(_phrases(field), field.generic, names=field.ontology == "CVCL")
+
+
+def _phrases(field):
+    if not field.ontology:
+        known = {choice: choice for choice in field.choices}
+        yield from ((choice, choice, "label") for choice in field.choices)
+        yield from ((str(other), choice, "word") for choice, others in field.choices.items() for other in others)
+    else:
+        phrases = list(terms.phrases(field.ontology, field.below, field.only))
+        known = {phrase: identifier for phrase, identifier, how in phrases if how == "label"}
+        known |= {_label(identifier): identifier for identifier in field.also}
+        yield from phrases
+        if field.ontology == "CVCL":  # NCI-H1975 is mostly called H1975
+            yield from ((phrase.removeprefix("NCI-"), identifier, "synonym") for phrase, identifier, _ in phrases if phrase.startswith("NCI-"))
+        yield from ((_label(identifier), identifier, "label") for identifier in field.also)
+    for phrase, meant in field.words.items():
+        for label in meant if isinstance(meant, list) else [meant]:
+            yield str(phrase), label if terms.looks_like_id(label) else known[label], "word"
+
+
+def _label(identifier):
+    return terms.ontology(re.split("[:_]", identifier)[0])[identifier]["label"]

@@ -10,7 +10,7 @@ import numpy as np
 
 _DOMINANT, _MISSING, _TOLD = 0.5, 0.2, 0.9
 _RARE = 10  # rows below which a category is hardly learnt
-_WIDE = 200  # categories of a field above which no cross-table is kept
+_WIDE = 1000  # categories of a field above which it is not crossed with others
 
 
 class Bias:
@@ -31,7 +31,7 @@ class Bias:
             for label, count in zip(labels[field], counts, strict=True):
                 self._counts[field][label] += count
         for (a, b), counter in self._pairs.items():
-            if a not in codes or b not in codes or max(len(self._counts[a]), len(self._counts[b])) > _WIDE:
+            if a not in codes or b not in codes or self._too_wide(a, b):
                 continue
             both = (codes[a] >= 0) & (codes[b] >= 0)
             found, counts = np.unique(np.stack([codes[a][both], codes[b][both]]), axis=1, return_counts=True)
@@ -41,8 +41,11 @@ class Bias:
     def result(self):
         """The object of bias.json."""
         fields = {field: self._field(counts) for field, counts in self._counts.items()}
-        pairs = [self._pair(a, b, counter) for (a, b), counter in self._pairs.items() if counter]
+        pairs = [self._pair(a, b, counter) for (a, b), counter in self._pairs.items() if counter and not self._too_wide(a, b)]
         return {"rows": self._rows, "findings": _findings(fields, pairs, self._rows), "fields": fields, "pairs": pairs}
+
+    def _too_wide(self, a, b):
+        return max(len(self._counts[a]), len(self._counts[b])) > _WIDE
 
     def _field(self, counts):
         present = sum(counts.values())
@@ -99,13 +102,16 @@ def _findings(fields, pairs, rows):
             said.append(f"{top} dominates {name}: {100 * count / field['rows']:.1f} % of the rows that have one")
         if field["missing"] >= _MISSING * rows:
             said.append(f"{name} is missing in {100 * field['missing'] / rows:.1f} % of the rows")
+        if field["categories"] > _WIDE:
+            said.append(f"{name} has {field['categories']} categories and was not crossed with other fields")
         rare = [label for label, count in field["counts"].items() if count < _RARE]
         if rare and field["categories"] <= _WIDE and field["rows"] >= 10 * _RARE:
             said.append(f"{len(rare)} of {field['categories']} categories of {name} have fewer than {_RARE} rows")
     for pair in pairs:
         for one, other, told in ((pair["a"], pair["b"], pair["b_told_by_a"]), (pair["b"], pair["a"], pair["a_told_by_b"])):
             by_nature = (one, other) == ("perturbation", "perturbation_type")
-            if told is not None and told >= _TOLD and not by_nature and pair["rows"] >= _RARE * len(pair["a_values" if one == pair["a"] else "b_values"]):
+            enough = pair["rows"] >= _RARE * len(pair["a_values" if one == pair["a"] else "b_values"])
+            if told is not None and told >= _TOLD and enough and not by_nature:
                 said.append(f"{one} all but settles {other} (U = {told:.2f}): their effects cannot be told apart")
     return said
 
@@ -113,7 +119,8 @@ def _findings(fields, pairs, rows):
 def text(result, most=12):
     lines = [f"{result['rows']} rows", "", "findings", *("  " + finding for finding in result["findings"] or ["none"]), ""]
     for name, field in result["fields"].items():
-        lines.append(f"{name}: {field['rows']} rows, {field['missing']} missing, {field['categories']} categories, as many as {field['effective_categories']:.1f} equal ones")
+        lines.append(f"{name}: {field['rows']} rows, {field['missing']} missing, {field['categories']} categories, "
+                     f"as many as {field['effective_categories']:.1f} equal ones")
         for label, count in list(field["counts"].items())[:most]:
             lines.append(f"  {count:10} {100 * count / field['rows']:6.1f} %  {label}")
         lines += [f"  and {field['categories'] - most} more"] if field["categories"] > most else []

@@ -35,16 +35,17 @@ def _fields(result):
         for rank, (label, count) in enumerate([*shown, ("missing", field["missing"])]):
             share = 100 * count / max(result["rows"], 1)
             missing = rank == len(shown)
-            axes.barh(place, share, left=left, color="white" if missing else colours[(2 * rank + rank // 10) % 20], edgecolor="grey", linewidth=0.5,
-                      hatch="///" if missing else None, height=0.8)
+            axes.barh(place, share, left=left, height=0.8, color="white" if missing else colours[2 * rank], edgecolor="grey",
+                      linewidth=0.5, hatch="///" if missing else None)
             letters = int(share * 1.15)
             if (letters >= len(label) or letters >= 12) and share >= 2:
-                axes.text(left + share / 2, place, label if len(label) <= letters else label[: letters - 1] + "…", ha="center", va="center", fontsize=8,
+                axes.text(left + share / 2, place, _short(label, letters), ha="center", va="center", fontsize=8,
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1} if missing else None)
             left += share
     axes.set_yticks(range(len(fields)), [f"{name} ({field['categories']})" for name, field in fields])
     axes.invert_yaxis()
-    axes.set(xlim=(0, 100), xlabel="share of the rows, %", title=f"What each field holds: the {_TOP} largest of its categories ({result['rows']} rows)")
+    axes.set(xlim=(0, 100), xlabel="share of the rows, %",
+             title=f"What each field holds: the {_TOP} largest of its categories ({result['rows']} rows)")
     return figure
 
 
@@ -56,7 +57,8 @@ def _pairs(pairs, names):
     figure, axes = plt.subplots(figsize=(3 + 0.7 * len(names), 2.2 + 0.6 * len(names)), layout="constrained")
     image = axes.imshow(told, vmin=0, vmax=1, cmap="magma_r")
     for (row, column), value in np.ndenumerate(told):
-        axes.text(column, row, "" if np.isnan(value) else f"{value:.2f}", ha="center", va="center", fontsize=8, color="white" if value > 0.6 else "black")
+        axes.text(column, row, "" if np.isnan(value) else f"{value:.2f}", ha="center", va="center", fontsize=8,
+                  color="white" if value > 0.6 else "black")
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="is told", ylabel="this field", title="How far a field tells another\n(1: settles it; empty: it does not vary)")
@@ -66,7 +68,8 @@ def _pairs(pairs, names):
 
 def _tables(pairs):
     rows = -(-len(pairs) // 2)
-    figure, grid = plt.subplots(rows, min(2, len(pairs)), figsize=(15 if len(pairs) > 1 else 8, 4.8 * rows), layout="constrained", squeeze=False)
+    figure, grid = plt.subplots(rows, min(2, len(pairs)), figsize=(15 if len(pairs) > 1 else 8, 4.8 * rows), layout="constrained",
+                                squeeze=False)
     for axes, pair in zip(grid.flat, pairs, strict=False):
         counts = np.array(pair["counts"])
         kept_a, kept_b = (np.sort(np.argsort(-counts.sum(1 - side))[:_TABLE]) for side in (0, 1))
@@ -74,7 +77,8 @@ def _tables(pairs):
         axes.imshow(shares, cmap="Blues", aspect="auto", vmin=0)
         for (row, column), share in np.ndenumerate(shares):
             if share:
-                axes.text(column, row, f"{100 * share:.1f}", ha="center", va="center", fontsize=7, color="white" if share > 0.6 * shares.max() else "black")
+                axes.text(column, row, f"{100 * share:.1f}", ha="center", va="center", fontsize=7,
+                          color="white" if share > 0.6 * shares.max() else "black")
         axes.set_xticks(range(len(kept_b)), [_short(pair["b_values"][place]) for place in kept_b], rotation=40, ha="right", fontsize=8)
         axes.set_yticks(range(len(kept_a)), [_short(pair["a_values"][place]) for place in kept_a], fontsize=8)
         axes.set_title(f"{pair['a']} x {pair['b']}, % of {pair['rows']} rows", fontsize=10)
@@ -83,5 +87,5 @@ def _tables(pairs):
     return figure
 
 
-def _short(label):
-    return label if len(label) <= 30 else label[:29] + "…"
+def _short(label, most=30):
+    return label if len(label) <= most else label[: most - 1] + "…"

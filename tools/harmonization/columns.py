@@ -8,8 +8,8 @@ from harmonization import measures, schema, spelling
 from harmonization.answers import ACCEPT
 from harmonization.lexicon import Lexicon
 
-_BESIDE = ("author", "donor", "patient", "sample", "subject", "original", "reported", "annotation", "annotated", "label", "labels", "name", "curated",
-           "predicted", "harmonized", "cell", "coarse", "fine", "final", "text", "value", "characteristics", "ch1", "level", "ontology", "major", "minor")
+_BESIDE = """author donor patient sample subject original reported annotation annotated label labels name curated predicted harmonized cell
+coarse fine final text value characteristics ch1 level ontology major minor""".split()
 _ID = re.compile(r"(.+?)[\s_]*(?:ontology[\s_]*(?:term[\s_]*)?id|term[\s_]*id|ontology)", re.IGNORECASE)
 _UNIT = re.compile(r"(.+?)[\s_]*units?", re.IGNORECASE)
 
@@ -32,19 +32,18 @@ def recognise(name):
     if found and (field := _field(found[1])):
         return Column(name, *field, role="id")
     if stage:
-        return Column(name, "age", 1.0, "label")
+        return Column(name, "age", 0.97, "synonym")
     found = _UNIT.fullmatch(text)
     if found and (field := _field(found[1])) and schema.fields()[field[0]].measure:
         return Column(name, *field, role="unit")
-    if field := _field(text):
-        return Column(name, *field)
     words = re.findall(r"[^\s()\[\]]+", text)
     for end in range(len(words) - 1, 0, -1):
         field, unit = _field(" ".join(words[:end])), " ".join(words[end:])
         measure = field and schema.fields()[field[0]].measure
         if measure and (measures.find_unit(measure, unit) or measure == "age" and measures.prenatal_lag(unit) is not None):
             return Column(name, *field, unit=unit)
-    return None
+    field = _field(text)
+    return Column(name, *field) if field else None
 
 
 def _field(text):

@@ -77,7 +77,8 @@ def _pairs(path, node, known=None):
             raise _failure(path, key, f"{name} is there twice")
         if known is not None and name not in known:
             near = difflib.get_close_matches(name, known, 1)
-            raise _failure(path, key, f"{name} is not known here", expected="one of " + ", ".join(known), hint=f"did you mean {near[0]}?" if near else "")
+            raise _failure(path, key, f"{name} is not known here", expected="one of " + ", ".join(known),
+                           hint=f"did you mean {near[0]}?" if near else "")
         seen.add(name)
         pairs.append((name, value))
     return pairs

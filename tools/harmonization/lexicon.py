@@ -17,11 +17,12 @@ from harmonization import spelling
 AMBIGUOUS = 0.5
 _SURE = {"label": 1.0, "synonym": 0.97, "deprecated label": 0.93}
 _SPELT = {"word": 0.95, "label": 0.98, "synonym": 0.95, "deprecated label": 0.91}
-_ORDER, _JOINED, _FEWER, _EDITED = 0.93, 0.92, 0.9, 0.9
+_FOLDED, _JOINED, _ORDER, _FEWER, _EDITED = 0.9, 0.9, 0.9, 0.88, 0.9
 _LOSS = 0.6  # of confidence, for the share of letters that were edited
 _DOUBTFUL = 0.6  # edited more than a typo would, or into another known word
 _CONTESTED = 0.9  # others could be meant, were it spelt another way
 _SUGGESTED = 0.4
+_KNOWN = 2  # phrases with a word: in one alone, and it may itself be a typing error in an ontology
 _SHORT, _ABBREVIATED = 4, 0.9  # a synonym of so few letters: MDD is a term's alone in the ontology, not in the world
 _PREFERENCE = ("word", "label", "synonym", "deprecated label")
 
@@ -42,14 +43,17 @@ class Lexicon:
         self._names = names
         self._generic = {spelling.fold(word) for word in generic}
         self._exact, self._folded, self._sorted, self._joined, self._core = ({} for _ in range(5))
+        self._separated = set()
         for phrase, meaning, how in phrases:
-            folded = spelling.squeeze(phrase) if names else spelling.fold(phrase)
+            words = () if names else spelling.words(phrase)
+            folded = spelling.squeeze(phrase) if names else spelling.folded(words)
             if not folded:
                 continue
             _add(self._exact, phrase if names else phrase.lower(), meaning, how)
             _add(self._folded, folded, meaning, how)
             if not names:
-                _add(self._joined, spelling.join(phrase), meaning, how)
+                _add(self._joined, spelling.joined(words), meaning, how)
+                self._separated.add(" ".join(words))
         if not names:
             for folded, meanings in self._folded.items():
                 for meaning, how in meanings.items():
@@ -58,7 +62,8 @@ class Lexicon:
                     if core != folded:
                         _add(self._core, core, meaning, how)
             self._choices = [folded for folded in self._folded if len(folded) >= 4]
-            self._known = {word for folded in self._folded for word in folded.split()}
+            counts = collections.Counter(word for folded in self._folded for word in folded.split())
+            self._known = {word for word, count in counts.items() if count >= _KNOWN}
 
     def look_up(self, text):
         """The Match; its meaning is "" and its confidence 0 if nothing is near."""
@@ -80,12 +85,15 @@ class Lexicon:
     def _exactly(self, text, folded):
         if "word" in self._folded.get(folded, {}).values():
             return self._of(self._folded, folded, _SPELT, "")
-        return self._of(self._exact, text if self._names else text.lower(), _SURE, "") or self._of(self._folded, folded, _SPELT, ", spelling")
+        same = self._of(self._exact, text if self._names else text.lower(), _SURE, "")
+        if same or self._names or " ".join(spelling.words(text)) in self._separated:
+            return same or self._of(self._folded, folded, _SPELT, ", separators")
+        return self._of(self._folded, folded, _FOLDED, ", spelling")
 
     def _spelt(self, text):
         folded = spelling.fold(text)
         return (self._exactly(text, folded) or self._of(self._sorted, _sorted(folded), _ORDER, ", order of words")
-                or self._of(self._joined, spelling.join(text), _JOINED, ", separators"))
+                or self._of(self._joined, spelling.joined(spelling.words(text)), _JOINED, ", joined words"))
 
     def _without_generic(self, text):
         """With words that change nothing left out of the text, of the phrase, or of both."""
@@ -93,7 +101,7 @@ class Lexicon:
         kept = self._without(folded)
         ways = [(self._core, kept)]
         if kept != folded:
-            ways = [(self._sorted, _sorted(kept)), (self._joined, spelling.join(kept)), *ways]
+            ways = [(self._sorted, _sorted(kept)), (self._joined, spelling.joined(kept.split())), *ways]
         return next((found for table, key in ways if (found := self._of(table, key, _FEWER, ", generic words"))), None)
 
     def _without(self, folded):
@@ -143,14 +151,19 @@ class Lexicon:
         """How sure `folded` is `candidate` with typing errors in it."""
         letters = len(candidate.replace(" ", ""))
         edits = OSA.distance(folded, candidate)
-        sure = _EDITED - _LOSS * edits / letters
         given, wanted = (collections.Counter(phrase.split()) for phrase in (folded, candidate))
-        changed = given - wanted
-        misread = any(word in self._known or any(map(str.isdigit, word)) for word in changed)
-        digits = any(any(map(str.isdigit, word)) for word in wanted - given)
-        split = given.total() > wanted.total()
-        too_many = split or edits > (1 if letters < 8 else 2 if letters < 14 else 3)
-        return min(sure, _DOUBTFUL) if misread or digits or too_many or not changed else sure
+        changed, meant = given - wanted, wanted - given
+        other_word = any(word in self._known or len(word) < 4 or any(map(str.isdigit, word)) or _restarted(word, meant) for word in changed)
+        digits = any(any(map(str.isdigit, word)) for word in meant)
+        too_many = given.total() > wanted.total() or edits > (1 if letters < 8 else 2 if letters < 14 else 3)
+        sure = _EDITED - _LOSS * edits / letters
+        return min(sure, _DOUBTFUL) if other_word or digits or too_many or not changed else sure
+
+
+def _restarted(word, meant):
+    """Whether what `word` seems to stand for begins otherwise and differs in more: extra- is no intra- mistyped."""
+    nearest = min(meant, key=lambda other: OSA.distance(word, other), default="")
+    return nearest[:1] != word[0] and OSA.distance(word, nearest) > 1
 
 
 def _sorted(folded):

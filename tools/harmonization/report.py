@@ -57,7 +57,7 @@ def text(report, most=40):
             lines += [f"    and {len(values) - most} more, in report.json"] if len(values) > most else []
     if report["disagreements"]:
         lines += ["", "columns of one field that disagree; the first is believed"]
-        lines += [f"  {entry['field']}: {entry['column']} says {entry['says']}, {entry['other_column']} says {entry['other_says']}: {entry['rows']} rows"
+        lines += ["  {field}: {column} says {says}, {other_column} says {other_says}: {rows} rows".format(**entry)
                   for entry in report["disagreements"][:most]]
     lines += ["", "decisions that met no data", *("  " + line for line in report["unused_decisions"])] if report["unused_decisions"] else []
     versions = report["versions"]
@@ -71,12 +71,13 @@ def _line(field, value):
     alternatives = " | ".join(" ".join(part for part in (f"{other['confidence']:.2f}", other["id"], other["label"]) if part)
                               for other in value["alternatives"][:3])
     said = f"-> {shown}  {value['confidence']:.2f}" if value["status"] == "mapped" else ""
-    return f"    {value['rows']:8} {written!r:34} {said}  ({value['how']})" + (f"  or {alternatives}" if alternatives and value["status"] != "missing" else "")
+    return f"    {value['rows']:8} {written!r:34} {said}  ({value['how']})" + (f"  or {alternatives}" if alternatives else "")
 
 
 def undecided(report):
     """A file of decisions with a line for each ambiguous value or value left, all of them still comments."""
-    lines = ["# Take away the first # of a line whose answer you know, put the id, label or null (missing) there, and give this file to --decisions.", "values:"]
+    lines = ["# Take away the first # of the lines whose answer you know and of their field's, put the id, a label or null (missing) there,",
+             "# and give this file to --decisions.", "values:"]
     for field, entry in report["fields"].items():
         open_ = [value for value in entry["values"] if value["status"] in ("ambiguous", "left")]
         lines += [f"#  {field}:"] if open_ else []

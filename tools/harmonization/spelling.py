@@ -9,10 +9,13 @@ import unicodedata
 
 _GREEK = {letter: f" {unicodedata.name(letter).split()[-1].lower()} " for letter in map(chr, (*range(0x3B1, 0x3C2), *range(0x3C3, 0x3CA)))}
 _SILENT = {"of", "the"}
-_REGULAR = [(re.compile(found), wanted) for found, wanted in (
-    ("ae$", "a"),
-    ("ae|oe", "e"), ("our", "or"), ("([iy])s(?=(?:e|ed|es|er|ers|ing|ation|ations)$)", r"\1z"), ("sulph", "sulf"), ("leuco", "leuko"),
-    ("(?<=[bt])re$", "er"), ("isc$", "isk"), ("grey", "gray"))]
+_WORD, _APOSTROPHE, _PLUS = re.compile(r"[^\W_]+"), re.compile(r"'s\b|'"), re.compile(r"(?<=[a-z0-9])\+")
+_MINUS = re.compile(r"(?<=cd\d)(\d*[a-z]?)-(?=[\s,;)]|cd|$)")
+_ROMAN = re.compile("[ivx]+")
+_SPELLINGS = (("ae$", "a"), ("ae|oe", "e"), ("our", "or"), (r"([iy])s(?=(?:e|ed|es|er|ers|ing|ation|ations)$)", r"\1z"), ("sulph", "sulf"),
+              ("leuco", "leuko"), ("(?<=[bt])re$", "er"), ("isc$", "isk"), ("grey", "gray"))
+_REGULAR = [(re.compile(found), wanted) for found, wanted in _SPELLINGS]
+_ANY = re.compile("|".join(found for found, _ in _SPELLINGS))
 
 
 def plain(text):
@@ -25,12 +28,17 @@ def plain(text):
 
 def fold(text):
     """The words of a phrase, folded, one blank between them."""
-    return " ".join(_word(word) for word in _words(text) if word not in _SILENT)
+    return folded(words(text))
 
 
-def join(text):
-    """A phrase without separators, as one folded word."""
-    return _word("".join(_words(text)))
+def folded(found):
+    return " ".join(_word(word) for word in found if word not in _SILENT)
+
+
+def joined(found):
+    """Words without separators, folded as one."""
+    whole = _regular("".join(found))
+    return whole if whole.endswith("i") else _stem(whole)  # who knows whether ...vi is a plural or a six
 
 
 def squeeze(text):
@@ -43,18 +51,28 @@ def column(text):
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).replace("_", " ").replace(".", " ")
 
 
-def _words(text):
-    text = re.sub(r"'s\b|'", "", plain(text).replace("’", "'"))
-    text = re.sub(r"(?<=[a-z0-9])\+", " positive ", text)
-    text = re.sub(r"(?<=cd\d)(\d*[a-z]?)-(?=[\s,;)]|cd|$)", r"\1 negative ", text)
-    return re.findall(r"[^\W_]+", text)
+def words(text):
+    """The words of a phrase as they are, whatever separates them."""
+    text = plain(text)
+    if "'" in text or "’" in text:
+        text = _APOSTROPHE.sub("", text.replace("’", "'"))
+    if "+" in text:
+        text = _PLUS.sub(" positive ", text)
+    if "-" in text and "cd" in text:
+        text = _MINUS.sub(r"\1 negative ", text)
+    return _WORD.findall(text)
 
 
 @functools.lru_cache(maxsize=1 << 18)
 def _word(word):
-    for found, wanted in _REGULAR if word.isalpha() and len(word) > 3 else ():
-        word = found.sub(wanted, word)
-    return _stem(word) if word.isalpha() else word
+    return _stem(_regular(word)) if word.isalpha() and not _ROMAN.fullmatch(word) else word
+
+
+def _regular(word):
+    if len(word) > 3 and _ANY.search(word):
+        for found, wanted in _REGULAR:
+            word = found.sub(wanted, word)
+    return word
 
 
 def _stem(word):

@@ -88,8 +88,9 @@ def _decide(recognised, texts, units, readers, decisions):
                 continue
             sources.setdefault(column.field, []).append(column)
             answers[name] = read
-    for found in sources.values():
-        found.sort(key=lambda column: (column.how != "decision", column.role != "id", -column.confidence))
+    for field, found in sources.items():  # ids are surer than words, but a stage of life says less than an age
+        ids_first = not schema.fields()[field].measure
+        found.sort(key=lambda column: (column.how != "decision", (column.role == "id") != ids_first, -column.confidence))
     return Plan({field: sources[field] for field in schema.fields() if field in sources}, units, answers, texts, others)
 
 
@@ -102,7 +103,7 @@ def answer_to(reader, decisions, column, text, unit):
 
 def _suggestion(texts, readers):
     """Why a column of an unknown name is no field, with the field that its values look like."""
-    words = [text for text, _ in texts if not text.replace(".", "").isdigit()]
+    words = [text for text, _ in texts if len(text) > 2 and not text.replace(".", "").isdigit()]
     if not words or len(words) > _MANY:
         return "no field has this name"
     for name in ("sex", "cell_type", "tissue", "disease", "assay"):
@@ -126,7 +127,8 @@ class Harmonised:
         for column in sources:
             codes, written = column_texts(frame, column.name, plan.units.get(field))
             read = [plan.answers[column.name].get(key) for key in written]
-            table = np.array([known.setdefault(answer.values, len(known)) if answer and answer.status == "mapped" else -1 for answer in read] + [-1])
+            mapped_or_not = [known.setdefault(answer.values, len(known)) if answer and answer.status == "mapped" else -1 for answer in read]
+            table = np.array([*mapped_or_not, -1])
             mapped = table[codes]
             if first is not None:
                 self._compare(field, list(known), chosen, mapped, (first.name, column.name))
