@@ -1,5 +1,7 @@
 """The bias report as three pictures; which there are depends on the data."""
 
+import textwrap
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -37,9 +39,11 @@ def _fields(result):
             missing = rank == len(shown)
             axes.barh(place, share, left=left, height=0.8, color="white" if missing else colours[2 * rank], edgecolor="grey",
                       linewidth=0.5, hatch="///" if missing else None)
-            letters = int(share * 1.15)
-            if (letters >= len(label) or letters >= 12) and share >= 2:
-                axes.text(left + share / 2, place, _short(label, letters), ha="center", va="center", fontsize=8,
+            letters = int(share * 1.3)
+            if letters >= min(len(label), 7):
+                lines = textwrap.wrap(label, letters)
+                lines = lines[:3] if len(lines) <= 3 else [*lines[:2], lines[2][: letters - 1] + "…"]
+                axes.text(left + share / 2, place, "\n".join(lines), ha="center", va="center", fontsize=7, linespacing=0.9,
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1} if missing else None)
             left += share
     axes.set_yticks(range(len(fields)), [f"{name} ({field['categories']})" for name, field in fields])
@@ -87,5 +91,5 @@ def _tables(pairs):
     return figure
 
 
-def _short(label, most=30):
-    return label if len(label) <= most else label[: most - 1] + "…"
+def _short(label):
+    return label if len(label) <= 30 else label[:29] + "…"
