@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "base/utf8.h"
 #include "config/value.h"
 
 namespace cellmill::config {
@@ -53,7 +54,8 @@ class Reader {
       const Node root = parse_yaml(layer.file->text);
       if (root.kind != Node::Kind::kNull) read_section(layer, root, "");
     } catch (const SyntaxError& e) {
-      const bool star = excerpt(layer.file->text, e.line, e.column).find('*') != std::string::npos;
+      const bool star = std::string_view(e.what()).starts_with("not YAML") &&
+                        excerpt(layer.file->text, e.line, e.column).find('*') != std::string::npos;
       complain(layer, e.line, e.column, e.what(),
                star ? "a text that begins with * stands in quotes" : "");
     }
@@ -65,6 +67,8 @@ class Reader {
       return complain(layer, 0, 0, "expected key=value", "for example --set train.steps=100");
     const std::string key = layer.setting.substr(0, equals);
     const std::string value = layer.setting.substr(equals + 1);
+    if (utf8_ends_at(layer.setting) != std::string::npos)
+      return complain(layer, 0, 0, "is no UTF-8", "");
     const FieldEntry* field = schema_.find_field(key);
     if (!field && !schema_.find_section(key)) return unknown(layer, key, 0, 0);
     try {

@@ -132,6 +132,11 @@ void Expression::warn_if_scale_is_doubtful(const Chunk& chunk, std::int64_t from
         "{}: the values look like counts (all integers, the largest is {}) and are taken as they "
         "are; set raw_counts: true to normalise them to log1p of counts per 10,000",
         file, largest);
+  if (raw_counts_ && !integers && !logs && !warned_.exchange(true))
+    log::warn(
+        "{}: raw_counts is true, but not all values are whole numbers; they are taken as expected "
+        "counts",
+        file);
   if (logs && raw_counts_ && !warned_.exchange(true))
     log::warn(
         "{}: raw_counts is true, but the values look log-normalised (fractions, the largest is "
