@@ -133,6 +133,12 @@ def test_neighbours_are_not_taken_for_one_another(text):
     assert not match.meaning or match.confidence < answers.ACCEPT
 
 
+def test_what_another_term_is_called_too_is_never_sure():
+    known = lexicon.Lexicon([("alpha-beta cell", "A", "label"), ("alpha beta-cell", "B", "synonym")])
+    assert known.look_up("alpha-beta cell") == lexicon.Match("A", 1.0, "label")
+    assert known.look_up("alpha_beta_cell") == lexicon.Match("A", 0.9, "label, separators", (("B", 0.5),))
+
+
 @pytest.mark.parametrize(("field", "text", "unit", "values"), [
     ("age", "45", "", ("45 year", "45-year-old stage", "HsapDv:0000139")),
     ("age", "45-year-old", "", ("45 year", "45-year-old stage", "HsapDv:0000139")),

@@ -52,7 +52,7 @@ class Reader:
         if self.field.text:
             return Answer("mapped", (text,), 1.0, "decision")
         answer = self.read(text)
-        settled = answer.status == "mapped" and answer.confidence > 0.9
+        settled = answer.status == "mapped" and answer.how != "edit distance"
         return dataclasses.replace(answer, confidence=1.0, how=f"decision: {answer.how}", alternatives=()) if settled else None
 
     def surely(self, text):

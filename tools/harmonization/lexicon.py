@@ -16,7 +16,7 @@ from harmonization import spelling
 
 AMBIGUOUS = 0.5
 _SURE = {"label": 1.0, "synonym": 0.97, "deprecated label": 0.93}
-_SPELT = {"word": 0.95, "label": 0.98, "synonym": 0.95, "deprecated label": 0.91}
+_SPELT = {"word": 0.9, "label": 0.98, "synonym": 0.95, "deprecated label": 0.91}
 _FOLDED, _JOINED, _ORDER, _FEWER, _EDITED = 0.9, 0.9, 0.9, 0.88, 0.9
 _LOSS = 0.6  # of confidence, for the share of letters that were edited
 _DOUBTFUL = 0.6  # edited more than a typo would, or into another known word
