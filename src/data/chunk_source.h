@@ -71,6 +71,7 @@ struct SourceOptions {
   std::vector<std::int64_t> synthetic_categories = {3, 5};  ///< categories a field
   double synthetic_density = 0.1;
   double synthetic_missing = 0.0;  ///< fraction of labels left out
+  bool synthetic_counts = false;    ///< counts instead of log1p of counts per 10,000
   std::uint64_t synthetic_seed = 1;
 };
 void describe(config::Schema& schema, SourceOptions& options);

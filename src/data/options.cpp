@@ -38,6 +38,8 @@ void describe(config::Schema& s, SourceOptions& o) {
           "synthetic: fraction of entries that are not zero", config::between(0.001, 0.99));
   s.field("synthetic_missing", o.synthetic_missing, "synthetic: fraction of labels left out",
           config::fraction());
+  s.field("synthetic_counts", o.synthetic_counts,
+          "synthetic: give counts, as the factor model takes them");
   s.field("synthetic_seed", o.synthetic_seed, "synthetic: seed of effects and cells");
 }
 

@@ -58,6 +58,7 @@ struct StepContext {
   std::function<void(at::Tensor&)> sum_over_ranks = [](at::Tensor&) {};
   /// Work that does not depend on the cells may be divided: this rank's part of so many.
   std::int64_t part = 0, parts = 1;
+  std::int64_t step = 0;  ///< steps done before this one
 };
 
 /// A number for the curves; `name` is the tag below the split: "accuracy/cell_type".

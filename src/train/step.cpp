@@ -65,7 +65,7 @@ Stepper::Stepper(models::Model& model, comm::Communicator& world, std::uint64_t 
 
 models::StepContext Stepper::context() {
   return {seed_, [this](at::Tensor& tensor) { world_.all_reduce(tensor, comm::Op::kSum); },
-          world_.rank(), world_.size()};
+          world_.rank(), world_.size(), steps_};
 }
 
 StepResult Stepper::step(const data::Batch& batch, double schedule, Votes votes) {
@@ -152,6 +152,7 @@ void Stepper::update(double schedule, StepResult& result) {
     if (options_.shard) world_.gather_shares(optimiser.value());
   }
   model_.after_step();
+  ++steps_;
 }
 
 }  // namespace cellmill::train

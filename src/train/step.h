@@ -62,6 +62,8 @@ class Stepper {
   void update(double schedule, StepResult& result);
 
   models::StepContext context();
+  /// So many steps are done already.
+  void start_at(std::int64_t steps) { steps_ = steps; }
   std::vector<AdamW>& optimisers() { return optimisers_; }
   const StepTimes& times() const { return times_; }
 
@@ -69,6 +71,7 @@ class Stepper {
   models::Model& model_;
   comm::Communicator& world_;
   std::uint64_t seed_;
+  std::int64_t steps_ = 0;
   StepOptions options_;
   std::vector<AdamW> optimisers_;
   std::unique_ptr<BucketedSum> overlapped_;  // where sums overlap backward

@@ -165,6 +165,7 @@ bool Trainer::resume() {
     state_ = from_checkpoint(checkpoint::load(path), path, *model_, stepper_->optimisers(),
                              source_->vocabulary());
     training_->seek(state_.position);
+    stepper_->start_at(state_.steps);
     if (checkpoints_) checkpoints_->catch_up(state_);
   });
   log::info("resuming from {}: step {}, epoch {}", path, state_.steps, state_.position.epoch);
@@ -288,7 +289,8 @@ void Trainer::record_interval() {
   if (progress_) {
     progress_->update(state_.steps,
                       fmt::format("epoch {} loss {:.4g} {:.0f} cells/s", state_.position.epoch,
-                                  values.at("loss/generator"), speed));
+                                  values.at("loss/" + stepper_->optimisers().front().name()),
+                                  speed));
   }
   state_.interval.clear();
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numbers>
 #include <numeric>
 
 #include "base/error.h"
@@ -13,6 +12,8 @@
 
 namespace cellmill::data {
 namespace {
+
+using random::normal;
 
 constexpr double kDepthSpread = 0.25;  // standard deviation of log depth over cells
 constexpr double kNormalAbove = 50;    // rates from which a Poisson draw is a rounded normal one
@@ -32,11 +33,6 @@ enum Stream : std::uint64_t { kMu, kWhich, kDelta, kLabel, kMissingLabel, kDepth
 
 std::uint64_t draw(std::uint64_t seed, Stream stream, std::uint64_t a = 0, std::uint64_t b = 0) {
   return random::bits(random::Use::kSynthetic, {seed, stream, a, b});
-}
-
-double normal(std::uint64_t bits) {
-  const double u = 1 - random::unit(bits), v = random::unit(random::mix(bits));
-  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
 }
 
 /// By inversion of the distribution function. The bound exp(-x) >= 1 - x settles most zeros.
@@ -172,7 +168,8 @@ void SyntheticSource::add_cell(std::int64_t cell, std::vector<float>& weight, Ch
       chunk.values.push_back(count);
       sum += count;
     }
-  for (std::size_t k = begin; k < chunk.values.size(); ++k)
+  for (std::size_t k = options_.synthetic_counts ? chunk.values.size() : begin;
+       k < chunk.values.size(); ++k)
     chunk.values[k] = std::log1p(chunk.values[k] * static_cast<float>(1e4 / sum));
   chunk.indptr.push_back(static_cast<std::int64_t>(chunk.values.size()));
   for (std::size_t column : columns_) {

@@ -1,0 +1,55 @@
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "models/factor_model.h"
+
+namespace cellmill::models {
+
+void FactorModel::survey(const data::Batch& batch) {
+  const auto cells = input(batch);
+  const auto genes = batch.genes;
+  const auto y = network_.normalised(cells).values.to(at::kDouble);
+  const auto gene = batch.indices.to(at::kLong);
+  surveyed_.narrow(0, 0, genes).index_add_(0, gene, y);
+  surveyed_.narrow(0, genes, genes).index_add_(0, gene, y.square());
+  surveyed_.narrow(0, 2 * genes, genes).index_add_(0, gene, batch.values.to(at::kDouble));
+  surveyed_[3 * genes] += batch.size();
+  auto begin = 3 * genes + 1;
+  for (const auto& field : network_.shape().fields) {
+    const auto texts = field.table.size(0) - 1;
+    const auto codes = batch.labels.select(1, field.column);
+    surveyed_.narrow(0, begin, texts) += at::bincount(codes.masked_select(codes >= 0), {}, texts);
+    begin += texts;
+  }
+}
+
+void FactorModel::finish_survey() {
+  const at::NoGradGuard no_gradients;
+  const auto genes = network_.shape().genes;
+  const auto cells = at::clamp_min(surveyed_[3 * genes], 1);
+  const auto mean = surveyed_.narrow(0, 0, genes) / cells;
+  const auto variance = at::clamp_min(surveyed_.narrow(0, genes, genes) / cells - mean.square(), 0);
+  network_.gene_mean.copy_(mean);
+  network_.gene_variance.copy_(variance);
+  auto begin = 3 * genes + 1;
+  for (auto& field : network_.fields()) {
+    const auto texts = field.table.size(0) - 1;
+    if (!field.is_category())
+      fit_number(field, vocabulary_.fields[static_cast<std::size_t>(field.column)],
+                 surveyed_.narrow(0, begin, texts));
+    begin += texts;
+  }
+  const auto set = [&](const char* name, const at::Tensor& value) {
+    network_.parameter(name).detach().copy_(value);
+  };
+  if (options_.chosen_likelihood() == "normal") {
+    set("dec.out.bias", mean);
+    set("lik.log_var", at::log(variance + 0.01));
+    if (options_.loss.prior_reconstruction > 0) set("lik.log_var_prior", at::log(variance + 0.01));
+    return;
+  }
+  const auto counts = surveyed_.narrow(0, 2 * genes, genes) + 0.5;
+  set("dec.out.bias", at::log(counts / counts.sum()));
+}
+
+}  // namespace cellmill::models
