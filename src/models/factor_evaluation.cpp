@@ -32,9 +32,8 @@ void FactorEvaluation::update(const data::Batch& batch, const StepContext& conte
   const auto noise = model_.draw(batch, context.seed, /*training=*/false);
   const auto out = model_.run(input, noise, 1, kAnnealed);
   const auto& terms = out.losses.terms;
-  if (loss_names_.empty()) {
-    if (!losses_.defined())
-      losses_ = at::zeros({static_cast<std::int64_t>(terms.size()) + 1}, at::kDouble);
+  if (!losses_.defined()) {
+    losses_ = at::zeros({static_cast<std::int64_t>(terms.size()) + 1}, at::kDouble);
     for (const auto& term : terms) {
       loss_names_.push_back(term.name);
       loss_weights_.push_back(term.weight);
@@ -62,6 +61,7 @@ void FactorEvaluation::classify(const FactorInput& input, const Gaussians& poste
 }
 
 std::vector<at::Tensor> FactorEvaluation::state() {
+  if (!losses_.defined()) losses_ = at::zeros({1}, at::kDouble);
   std::vector<at::Tensor> all = {losses_, correlation_.state()};
   for (auto& head : heads_) {
     all.push_back(head.classified.state());

@@ -49,6 +49,23 @@ std::vector<std::string> words_of(const FactorField& field, const data::Field& t
   return {words.begin(), words.end()};
 }
 
+at::Tensor word_places(const FactorField& field, const data::Field& texts) {
+  std::vector<std::vector<std::string>> words;
+  std::size_t most = 1;
+  for (const auto& text : texts.categories) {
+    words.push_back(models::words_of(text));
+    most = std::max(most, words.back().size());
+  }
+  auto places =
+      at::full({static_cast<std::int64_t>(words.size()) + 1, static_cast<std::int64_t>(most)},
+               field.size(), at::kLong);
+  auto* place = places.mutable_data_ptr<std::int64_t>();
+  for (std::size_t t = 0; t < words.size(); ++t)
+    for (std::size_t k = 0; k < words[t].size(); ++k)
+      place[t * most + k] = place_of(words[t][k], field.words);
+  return places;
+}
+
 FactorField made(const std::string& name, std::size_t group, const FactorFieldOptions& options,
                  const data::Field& texts, std::int64_t column, at::ScalarType dtype) {
   FactorField field;
@@ -60,15 +77,13 @@ FactorField made(const std::string& name, std::size_t group, const FactorFieldOp
   field.column = column;
   field.words = words_of(field, texts);
   const auto count = static_cast<std::int64_t>(texts.categories.size());
-  field.table = at::zeros({count + 1, field.width()}, dtype);
-  if (!field.is_category()) {
-    field.spread = at::zeros({field.size(), 2}, dtype);
-    fit_number(field, texts, at::ones({count}, at::kDouble));
+  if (field.is_category()) {
+    field.table = word_places(field, texts);
     return field;
   }
-  for (std::int64_t t = 0; t < count; ++t)
-    for (const auto& word : models::words_of(texts.categories[static_cast<std::size_t>(t)]))
-      field.table[t][place_of(word, field.words)] = 1;
+  field.table = at::zeros({count + 1, field.width()}, dtype);
+  field.spread = at::zeros({field.size(), 2}, dtype);
+  fit_number(field, texts, at::ones({count}, at::kDouble));
   return field;
 }
 
@@ -161,9 +176,12 @@ void fit_number(FactorField& field, const data::Field& texts, const at::Tensor& 
   field.table.copy_(table);
 }
 
-at::Tensor encoded(const FactorField& field, const at::Tensor& codes) {
-  const auto missing = field.table.size(0) - 1;
-  return field.table.index_select(0, codes.masked_fill(codes < 0, missing));
+at::Tensor encoded(const FactorField& field, const at::Tensor& codes, at::ScalarType dtype) {
+  const auto rows = field.table.index_select(0, codes.masked_fill(codes < 0, field.texts()));
+  if (!field.is_category()) return rows;
+  return at::zeros({codes.size(0), field.size() + 1}, rows.options().dtype(dtype))
+      .scatter_(1, rows, 1)
+      .narrow(1, 0, field.size());
 }
 
 }  // namespace cellmill::models

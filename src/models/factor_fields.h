@@ -1,7 +1,7 @@
 #pragma once
 // The metadata fields of the factor model: which group each belongs to, and how a label becomes
 // numbers. A loader's code stands for a text; what the text says is worked out once a distinct text
-// (a table [texts + 1, width], last row: missing), so that encoding a batch is one selection of
+// (a table of texts, last row: missing), so that encoding a batch is one selection of
 // rows. A category is multi-hot over the words of its texts ('a|b' sets two), sorted by bytes. A
 // number is its unit, one-hot, then its value: log(v + 1e-6), or v itself for an age, less the
 // unit's mean over the training cells, over its deviation, within 6. What is missing, unreadable,
@@ -33,12 +33,15 @@ struct FactorField {
   bool classified = true;          ///< has a head
   std::vector<std::string> words;  ///< categories, or units
   std::int64_t column = -1;        ///< of the batch's labels
-  at::Tensor table;                ///< [texts + 1, width]
-  at::Tensor spread;               ///< numbers: [units, 2] mean and deviation of the value
-  at::Tensor embedding;            ///< [words, E] given vectors, which the prior reads too
+  /// Numbers: [texts + 1, width]. Categories: [texts + 1, T], places of the text's words; `size()`
+  /// where it has no more.
+  at::Tensor table;
+  at::Tensor spread;     ///< numbers: [units, 2] mean and deviation of the value
+  at::Tensor embedding;  ///< [words, E] given vectors, which the prior reads too
 
   std::int64_t size() const { return static_cast<std::int64_t>(words.size()); }
   bool is_category() const { return kind == Kind::kCategory; }
+  std::int64_t texts() const { return table.size(0) - 1; }
   std::int64_t width() const { return size() + (is_category() ? 0 : 1); }
 };
 
@@ -52,7 +55,7 @@ std::vector<FactorField> factor_fields(const FactorFieldOptions& options,
 void fit_number(FactorField& field, const data::Field& texts, const at::Tensor& cells);
 
 /// [B, width] of codes [B].
-at::Tensor encoded(const FactorField& field, const at::Tensor& codes);
+at::Tensor encoded(const FactorField& field, const at::Tensor& codes, at::ScalarType dtype);
 
 /// "10 um" -> 10, "um"; without a unit only if one is `assumed`.
 struct Measure {

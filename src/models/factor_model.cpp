@@ -37,7 +37,7 @@ FactorModel::FactorModel(const FactorOptions& options, const data::Vocabulary& v
     corrections_.emplace(vocabulary, o.targets, o.kinds);
   }
   std::int64_t texts = 0;
-  for (const auto& field : network_.fields()) texts += field.table.size(0) - 1;
+  for (const auto& field : network_.fields()) texts += field.texts();
   surveyed_ = at::zeros({3 * network_.shape().genes + 1 + texts}, at::kDouble);
 }
 
@@ -73,7 +73,7 @@ FactorInput FactorModel::input(const data::Batch& batch) const {
   input.counts = {batch.indptr, batch.indices, batch.values, batch.genes};
   input.total = nn::row_sums(input.counts);
   for (const auto& field : network_.shape().fields)
-    input.metadata.push_back(encoded(field, batch.labels.select(1, field.column)));
+    input.metadata.push_back(encoded(field, batch.labels.select(1, field.column), dtype_));
   if (corrections_) corrections_->select(batch.labels, input.targets, input.kinds);
   return input;
 }
@@ -92,15 +92,16 @@ FactorNoise FactorModel::draw(const data::Batch& batch, std::uint64_t seed, bool
   if (o.blocks > 0)
     for (const auto& [place, width] : network_.places())
       noise.masks[place] = mask(place, width, o.blocks);
-  if (o.fields > 0)
-    for (const auto& field : network_.shape().fields)
-      noise.keep[field.name] =
-          draw_mask(batch, seed, "keep." + field.name, 1, o.fields, 1, dtype_).squeeze(1);
   return noise;
 }
 
 Losses FactorModel::losses(const data::Batch& batch, const StepContext& context) {
-  return run(input(batch), draw(batch, context.seed, /*training=*/true),
+  auto cells = input(batch);
+  if (const double dropped = options_.dropout.fields; dropped > 0)
+    for (const auto& field : network_.shape().fields)
+      cells.keep[field.name] =
+          draw_mask(batch, context.seed, "keep." + field.name, 1, dropped, 1, dtype_).squeeze(1);
+  return run(cells, draw(batch, context.seed, /*training=*/true),
              static_cast<double>(batch.global_cells), context.step)
       .losses;
 }
@@ -215,7 +216,7 @@ at::Tensor FactorModel::expected(const at::Tensor& decoded) const {
 
 void FactorModel::to(c10::Device device) {
   network_.to(device);
-  surveyed_ = surveyed_.to(device);
+  if (surveyed_.defined()) surveyed_ = surveyed_.to(device);
   if (corrections_) corrections_->to(device);
 }
 

@@ -177,16 +177,15 @@ Gaussians FactorNetwork::encode(const FactorInput& input, const FactorNoise& noi
   return q;
 }
 
-at::Tensor FactorNetwork::prior_input(std::size_t group, const FactorInput& input,
-                                      const FactorNoise& noise) const {
+at::Tensor FactorNetwork::prior_input(std::size_t group, const FactorInput& input) const {
   std::vector<at::Tensor> columns;
   for (std::size_t f = 0; f < shape_.fields.size(); ++f) {
     const auto& field = shape_.fields[f];
     if (field.group != group) continue;
     auto m = input.metadata[f];
     if (field.embedding.defined()) m = at::cat({m, at::matmul(m, field.embedding)}, 1);
-    const auto keep = noise.keep.find(field.name);
-    columns.push_back(keep == noise.keep.end() ? m : m * keep->second.unsqueeze(1));
+    const auto keep = input.keep.find(field.name);
+    columns.push_back(keep == input.keep.end() ? m : m * keep->second.unsqueeze(1));
   }
   return at::cat(columns, 1);
 }
@@ -201,7 +200,7 @@ Gaussians FactorNetwork::prior(const FactorInput& input, const FactorNoise& nois
       continue;
     }
     const auto prior = "prior." + group_name(g);
-    auto h = norm(prior + ".in_ln", linear(prior + ".in", prior_input(g, input, noise)));
+    auto h = norm(prior + ".in_ln", linear(prior + ".in", prior_input(g, input)));
     h = blocks(prior + ".block", options_.network.prior_blocks, h, noise);
     p[g] = gaussian(prior + ".out", norm(prior + ".ln", h));
   }

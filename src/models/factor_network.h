@@ -30,9 +30,10 @@ struct FactorShape {
 
 /// Cells as the networks read them.
 struct FactorInput {
-  nn::Csr counts;                    ///< of the model's genes
-  at::Tensor total;                  ///< [B] counts over all genes of the sample
-  std::vector<at::Tensor> metadata;  ///< [B, width] a field
+  nn::Csr counts;                          ///< of the model's genes
+  at::Tensor total;                        ///< [B] counts over all genes of the sample
+  std::vector<at::Tensor> metadata;        ///< [B, width] a field
+  std::map<std::string, at::Tensor> keep;  ///< [B] by field, 0: hidden from its prior
   at::Tensor targets, kinds;  ///< [B, T] perturbed genes (-1: none) and how; undefined: none at all
   std::int64_t size() const { return total.size(0); }
 };
@@ -94,8 +95,7 @@ class FactorNetwork {
   at::Tensor blocks(const std::string& name, std::int64_t count, at::Tensor x,
                     const FactorNoise& noise) const;
   at::Tensor first_layer(const FactorInput& input, const FactorNoise& noise);
-  at::Tensor prior_input(std::size_t group, const FactorInput& input,
-                         const FactorNoise& noise) const;
+  at::Tensor prior_input(std::size_t group, const FactorInput& input) const;
   Gaussian gaussian(const std::string& name, const at::Tensor& h) const;
   std::int64_t prior_width(std::size_t group) const;
 

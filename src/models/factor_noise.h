@@ -17,7 +17,6 @@ struct FactorNoise {
   at::Tensor eps;                           ///< [B, D] standard normal; undefined: means
   at::Tensor eps_prior;                     ///< the same for what is decoded from the prior
   std::map<std::string, at::Tensor> masks;  ///< dropout by place, divided by the keep probability
-  std::map<std::string, at::Tensor> keep;   ///< [B] by field, 0: hidden from its prior
 };
 
 /// [cells, width] on the device of the batch's labels.

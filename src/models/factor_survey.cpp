@@ -16,7 +16,7 @@ void FactorModel::survey(const data::Batch& batch) {
   surveyed_[3 * genes] += batch.size();
   auto begin = 3 * genes + 1;
   for (const auto& field : network_.shape().fields) {
-    const auto texts = field.table.size(0) - 1;
+    const auto texts = field.texts();
     const auto codes = batch.labels.select(1, field.column);
     surveyed_.narrow(0, begin, texts) += at::bincount(codes.masked_select(codes >= 0), {}, texts);
     begin += texts;
@@ -33,7 +33,7 @@ void FactorModel::finish_survey() {
   network_.gene_variance.copy_(variance);
   auto begin = 3 * genes + 1;
   for (auto& field : network_.fields()) {
-    const auto texts = field.table.size(0) - 1;
+    const auto texts = field.texts();
     if (!field.is_category())
       fit_number(field, vocabulary_.fields[static_cast<std::size_t>(field.column)],
                  surveyed_.narrow(0, begin, texts));

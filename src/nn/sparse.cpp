@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -176,7 +177,7 @@ void transpose(const Csr& x, const std::int32_t* column, Transpose& t) {
 }  // namespace
 
 at::Tensor entry_rows(const Csr& x) {
-  return at::repeat_interleave(at::diff(x.indptr), x.values.size(0));
+  return at::repeat_interleave(at::diff(x.indptr), std::optional(x.values.size(0)));
 }
 
 at::Tensor row_sums(const Csr& x) {
