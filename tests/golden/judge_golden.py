@@ -53,3 +53,10 @@ for folder in ("cycle", "cycle_original"):
         all_pass(shared, ", 0 failed")
     else:
         print(f"{shared} is not there: not run")
+
+factor = root.parent / "shared/golden/factor"
+if factor.is_dir():
+    code, last, text = golden(factor, "plain")
+    assert code == 0 and ", 0 failed, 0 skipped" in last, text
+else:
+    print(f"{factor} is not there: not run")
