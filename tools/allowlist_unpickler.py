@@ -94,10 +94,9 @@ class _Unpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(self.refused)
 
 
-def load(path):
-    """The tree of Nodes and plain values in the pickle at `path`; Failure (65) for all that is refused or malformed."""
-    with open(path, "rb") as file:
-        data = file.read()
+def load(data, path):
+    """The tree of Nodes and plain values in the pickle `data`, of the file `path`; Failure (65) for all that is refused or
+    malformed, MemoryError for what needs too much. Call it confined (confined.py): the C unpickler is no sandbox."""
     if data[:1] != b"\x80" or data[1:2] not in (b"\x02", b"\x03", b"\x04", b"\x05"):
         raise Failure(DATA, "not a pickle of protocol 2 to 5", file=path, where="byte 0", found=f"{data[:4]!r}",
                       expected="b'\\x80' and the protocol's number", hint=_HINT)
@@ -105,7 +104,7 @@ def load(path):
     unpickler = _Unpickler(data)
     try:
         return unpickler.load()
-    except Failure:
+    except (Failure, MemoryError):
         raise
     except Exception as error:  # whatever a broken or hostile stream provokes in the C unpickler
         if unpickler.refused or "extension code" in str(error):

@@ -17,6 +17,13 @@ class Failure(Exception):
         super().__init__(text + (f"\n  hint: {hint}" if hint else ""))
         self.code = code
 
+    @classmethod
+    def retold(cls, code, text):
+        """One whose text has been put together elsewhere."""
+        failure = cls(code, "")
+        failure.args = (text,)
+        return failure
+
 
 class Arguments(argparse.ArgumentParser):
     """A parser of the command line that leaves with 64."""

@@ -66,9 +66,14 @@ def read(path):
 
 def _csv(path):
     try:
-        frame = pd.read_csv(path, sep="\t" if ".tsv" in path.suffixes else ",", low_memory=False)
+        separator = "\t" if ".tsv" in path.suffixes else ","
+        names = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0]
+        frame = pd.read_csv(path, sep=separator, low_memory=False)
     except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
         raise Failure(DATA, f"not a table with one header line ({error})", file=path) from None
+    repeated = names[names.notna() & names.duplicated()]  # pandas would call the second one NAME.1
+    if len(repeated):
+        raise Failure(DATA, f"column {repeated.iloc[0]} is there twice", file=path)
     return frame.drop(columns=[name for name in frame.columns if str(name).startswith("Unnamed: 0")])
 
 

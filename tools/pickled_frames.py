@@ -1,12 +1,14 @@
-"""A pandas DataFrame from the inert tree of its pickle: shapes, types and lengths are checked, then numpy builds the columns."""
+"""A pandas DataFrame from the inert tree of its pickle: shapes, types and lengths are checked, then numpy builds the columns. All
+of that happens in a confined child; only columns as bytes come out of it."""
 
 import datetime
 import math
 import re
 
 import numpy as np
-import pandas as pd
 
+import column_bytes
+import confined
 from allowlist_unpickler import Node, load
 from failing import DATA, Failure
 
@@ -19,18 +21,33 @@ class _Malformed(Exception):
 
 def read(path):
     """The DataFrame in the pickle at `path`, its row names dropped. Failure (65) if it holds anything else."""
-    tree = load(path)
+    with open(path, "rb") as file:
+        data = file.read()
+    answer = confined.call(lambda: _read(data, path), len(data), path)
     try:
-        return _frame(tree)
+        return column_bytes.decode(answer)
+    except (TypeError, ValueError, KeyError, IndexError) as error:  # pandas refuses codes without category and the like
+        raise _failure(path, f"{type(error).__name__}: {error}") from None
+
+
+def _read(data, path):
+    tree = load(data, path)
+    try:
+        return column_bytes.encode(*_columns(tree))
     except _Malformed as error:
         reason = str(error)
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, MemoryError) as error:
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
-    raise Failure(DATA, "not a DataFrame as pandas 1.5 to 3 pickle it; nothing was executed", file=path, found=reason,
-                  hint="write it with DataFrame.to_pickle, DataFrame.to_csv or DataFrame.to_parquet")
+    raise _failure(path, reason)
 
 
-def _frame(tree):
+def _failure(path, reason):
+    return Failure(DATA, "not a DataFrame as pandas 1.5 to 3 pickle it; nothing was executed", file=path, found=reason,
+                   hint="write it with DataFrame.to_pickle, DataFrame.to_csv or DataFrame.to_parquet")
+
+
+def _columns(tree):
+    """({name: values}, rows)"""
     manager = _node(tree, "DataFrame").state["_mgr"]
     blocks, (column_axis, row_axis) = _node(manager, "BlockManager").arguments
     names = [str(name) for name in _axis(column_axis)]
@@ -45,7 +62,7 @@ def _frame(tree):
             columns[place] = column
     if sorted(columns) != list(range(len(names))) or len(set(names)) != len(names):
         raise _Malformed(f"{len(columns)} columns for the names {names}")
-    return pd.DataFrame({names[place]: columns[place] for place in sorted(columns)}, index=pd.RangeIndex(rows))
+    return {names[place]: columns[place] for place in sorted(columns)}, rows
 
 
 def _node(value, kind):
@@ -178,14 +195,11 @@ def _backed(node):
     values = _values(values)
     if kind.kind != "Categorical":
         return values
-    categories = _axis(_node(dtype, "CategoricalDtype").state["categories"])
-    return pd.Categorical.from_codes(values, categories=pd.Index(list(categories)))
+    return column_bytes.Categorical(values, np.asarray(_axis(_node(dtype, "CategoricalDtype").state["categories"])))
 
 
 def _masked(node):
-    data, mask = _values(node.state["_data"]), _values(node.state["_mask"])
-    kinds = {"b": pd.arrays.BooleanArray, "i": pd.arrays.IntegerArray, "u": pd.arrays.IntegerArray, "f": pd.arrays.FloatingArray}
-    return kinds[data.dtype.kind](data.copy(), mask.copy())
+    return column_bytes.Masked(_values(node.state["_data"]), _values(node.state["_mask"]))
 
 
 _ARROW_OFFSETS = {"string": "<i4", "utf8": "<i4", "large_string": "<i8", "large_utf8": "<i8"}

@@ -1,8 +1,8 @@
 // Where the time of a training step goes: cells/s, and milliseconds for data, forward, backward,
-// synchronise, optimise. Runs alone or under mpirun. Cells come from the synthetic source and stay
-// in memory after the first pass, so that making them is not measured; drawing a shuffled batch
-// from them is ("data"). The spread is over steps; times are rank 0's, which waits for the others
-// in "synchronise".
+// synchronise, optimise; and, outside of the step, for a comparison of the ranks' models. Runs
+// alone or under mpirun. Cells come from the synthetic source and stay in memory after the first
+// pass, so that making them is not measured; drawing a shuffled batch from them is ("data"). The
+// spread is over steps; times are rank 0's, which waits for the others in "synchronise".
 #include "train/step.h"
 
 #include <ATen/Parallel.h>
@@ -17,6 +17,7 @@
 #include "config/command_line.h"
 #include "data/device_feed.h"
 #include "data/loader.h"
+#include "train/replicas.h"
 
 namespace {
 
@@ -27,6 +28,7 @@ struct Options {
   std::string size = "small", device = "cpu", precision = "float32", compute = "auto";
   std::int64_t batch = 512, cells = 4096, warm_up = 5, steps = 20;
   bool overlap = false, shard = false;
+  train::PassOptions passes;
 };
 
 /// Seconds a step, by part; "step" is the whole.
@@ -51,11 +53,13 @@ Samples measure(comm::World& world, const Options& o, const ModelSize& size) {
   plan.global_batch = o.batch * world.size;
   data::LoaderOptions loading;
   loading.memory_mb = 8192;
-  data::Loader loader(*source, nullptr, plan, loading, {world.rank, world.size});
+  data::Loader loader(*source, nullptr, plan, loading,
+                      {world.rank, world.size, o.passes.micro_shards});
   train::StepOptions stepping;
   stepping.precision = train::precision_of(o.precision);
   stepping.overlap = o.overlap;
   stepping.shard = o.shard;
+  stepping.passes = o.passes;
   train::Stepper stepper(*model, world.tensors(), 0, stepping);
   const auto first_pass = loader.plan().steps();
   Samples samples;
@@ -66,9 +70,12 @@ Samples measure(comm::World& world, const Options& o, const ModelSize& size) {
     const double data = watch.seconds();
     if (k < -o.warm_up) continue;  // makes the cells
     stepper.step(batch, 1.0, {});
+    const double step = watch.seconds();
     if (k < 0) continue;
+    train::compare_replicas(*world.host_world, world.host, *model, stepper.optimisers());
     const auto& after = stepper.times();
-    samples["step"].push_back(watch.seconds());
+    samples["step"].push_back(step);
+    samples["compare"].push_back(watch.seconds() - step);
     samples["data"].push_back(data);
     samples["forward"].push_back(after.forward - before.forward);
     samples["backward"].push_back(after.backward - before.backward);
@@ -92,6 +99,8 @@ void report(const comm::World& world, const Options& o, const Samples& samples) 
                    {"compute", o.compute},
                    {"overlap", o.overlap},
                    {"shard", o.shard},
+                   {"micro_shards", o.passes.micro_shards},
+                   {"cells_at_once", o.passes.cells_at_once},
                    {"ranks", world.size},
                    {"threads", at::get_num_threads()},
                    {"batch_per_rank", o.batch},
@@ -100,7 +109,8 @@ void report(const comm::World& world, const Options& o, const Samples& samples) 
                    {"cells_per_second", spread(rates, 1)}};
   auto text = heading();
   text += row("cells/s", line.at("cells_per_second"));
-  for (const char* part : {"step", "data", "forward", "backward", "synchronise", "optimise"}) {
+  for (const char* part :
+       {"step", "data", "forward", "backward", "synchronise", "optimise", "compare"}) {
     line["milliseconds"][part] = spread(samples.at(part), 1e3);
     text += row(part + std::string(" ms"), line["milliseconds"][part]);
   }
@@ -122,6 +132,11 @@ int run(comm::World& world, const std::vector<std::string>& arguments) {
   line.option("steps", &o.steps, "steps counted", config::Need::kOptional, config::at_least(1));
   line.option("overlap", &o.overlap, "gradients are summed while backward runs");
   line.option("shard", &o.shard, "ranks step their share of the parameters");
+  line.option("micro-shards", &o.passes.micro_shards,
+              "the same bits on any number of ranks; 0: off", config::Need::kOptional,
+              config::at_least(0));
+  line.option("cells-at-once", &o.passes.cells_at_once, "in pieces of so many cells; 0: at once",
+              config::Need::kOptional, config::at_least(0));
   line.option("device", &o.device, "cpu or cuda", config::Need::kOptional,
               config::one_of({"cpu", "cuda"}));
   line.option("precision", &o.precision, "of matrix products", config::Need::kOptional,

@@ -40,11 +40,10 @@ int submit_command(comm::World& world, const Arguments& arguments) {
   bool dry_run = false;
   config::CommandLine line(
       "cellmill submit",
-      "Writes a batch script for Slurm (slurm/train.sbatch, filled in) and submits it. The run "
-      "file\n"
-      "is checked first and kept as it is now: FOLDER.sbatch and FOLDER.yaml beside "
-      "output.folder.\n"
-      "The job saves before its time is up, is put back into the queue and goes on by itself.");
+      "Writes a batch script for Slurm (slurm/train.sbatch, filled in) and submits it.\n"
+      "The run file is checked first, and kept as it is now: FOLDER.sbatch and FOLDER.yaml stand\n"
+      "beside output.folder. The job saves before its time is up, goes back into the queue by\n"
+      "itself, and goes on.");
   const auto count = config::at_least(0);
   constexpr auto kOptional = config::Need::kOptional;
   line.positional("CONFIG", &run.files, "run files (YAML), later ones win");
@@ -67,7 +66,8 @@ int submit_command(comm::World& world, const Arguments& arguments) {
   config::read(options, run.read(world));
   if (world.rank != 0) return 0;
   const auto effective = config::dump(options);
-  const auto folder = fs::path(options.output.folder).lexically_normal();
+  auto folder = fs::path(options.output.folder).lexically_normal();
+  if (!folder.has_filename()) folder = folder.parent_path();  // "runs/a/"
   const auto beside = [&](const std::string& ending) { return folder.string() + ending; };
   if (job.ranks == 0) job.ranks = job.gpus;
   job.name = "cellmill-" + folder.filename().string();
@@ -81,7 +81,8 @@ int submit_command(comm::World& world, const Arguments& arguments) {
     return 0;
   }
   check_folder(folder, effective);
-  if (folder.has_parent_path()) fs::create_directories(folder.parent_path());
+  std::error_code ignored;  // what it refuses, the write says
+  if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), ignored);
   io::write_text_atomically(job.config, effective);
   io::write_text_atomically(beside(".sbatch"), script);
   say(world, "wrote " + beside(".sbatch") + " and " + job.config + "; the log will be " + job.log);

@@ -20,6 +20,7 @@ int train_command(comm::World& world, const Arguments& arguments) {
     return 0;
   }
   train::RunOptions options;
+  if (!dry_run) comm::watch(world, options.watchdog);  // reading may hang, too
   config::read(options, run.read(world));
   const auto effective = config::dump(options);
   if (dry_run) {

@@ -66,6 +66,7 @@ void Writer::save_now(std::int64_t step, const State& state,
 void Writer::finish() {
   finishing_ = true;
   thread_.wait();
+  finishing_ = false;
 }
 
 void Writer::attempt(const Piece& piece) {

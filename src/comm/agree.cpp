@@ -16,9 +16,10 @@ void agree(Communicator& world, const std::function<void()>& phase) {
   const std::vector<std::string> all = world.gather_texts(mine);
   for (int rank = 0; rank < world.size(); ++rank) {
     if (all[rank].empty()) continue;
-    const Failure f = Failure::decode(all[rank]);
-    throw SharedError(f.code, "rank " + std::to_string(rank) + ": " + f.message, f.hint, rank,
-                      f.host);
+    Failure failure = Failure::decode(all[rank]);
+    failure.rank = rank;
+    failure.message = "rank " + std::to_string(rank) + ": " + failure.message;
+    throw SharedError(failure);
   }
 }
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
+#include "comm/failure.h"
 
 namespace cellmill::comm {
 
@@ -40,7 +40,10 @@ class Communicator {
   virtual void gather_shares(at::Tensor& flat);
   /// [n, ...] on every rank -> [size * n, ...] on every rank, in order of rank. Any dtype.
   virtual at::Tensor all_gather(const at::Tensor& tensor) = 0;
-  /// The same on `root` alone, elsewhere an undefined tensor.
+  /// [size * n, ...]: the r-th n rows go to rank r, whose result are the rows for it, in order of
+  /// rank. Any dtype.
+  virtual at::Tensor all_to_all(const at::Tensor& rows);
+  /// What all_gather gives, on `root` alone, elsewhere an undefined tensor.
   virtual at::Tensor gather(const at::Tensor& tensor, int root);
   /// Contiguous, any dtype; in place.
   virtual void broadcast(at::Tensor& tensor, int root) = 0;
@@ -54,10 +57,9 @@ class Communicator {
 
 /// An error that every rank throws alike: the lowest failing rank's, with its rank in the text.
 struct SharedError : Error {
-  SharedError(Exit code, const std::string& what, std::string hint, int rank, std::string host)
-      : Error(code, what, std::move(hint)), rank(rank), host(std::move(host)) {}
-  int rank;
-  std::string host;
+  explicit SharedError(const Failure& failure)
+      : Error(failure.code, failure.message, failure.hint), failure(failure) {}
+  Failure failure;
 };
 
 /// Runs `phase` on every rank and lets all ranks learn how it went: if any failed, all throw the

@@ -3,12 +3,16 @@
 #include <c10/util/Exception.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "base/format.h"
+#include "comm/activity.h"
 #include "comm/communicator.h"
+#include "comm/symbols.h"
+#include "comm/throw_place.h"
 
 namespace cellmill::comm {
 namespace {
@@ -32,36 +36,47 @@ std::string quoted(const std::string& text) {
 }  // namespace
 
 std::string Failure::encode() const {
-  std::string text = std::to_string(static_cast<int>(code));
-  for (const std::string* part : {&host, &message, &hint}) (text += '\0') += *part;
+  std::string text = fmt::format("{} {} {}", static_cast<int>(code), process, step);
+  for (const std::string* part : {&host, &phase, &message, &hint}) (text += '\0') += *part;
+  for (const auto& line : stack) (text += '\0') += line;
   return text;
 }
 
 Failure Failure::decode(const std::string& text) {
-  Failure failure;
-  failure.code = static_cast<Exit>(std::stoi(text));
-  std::size_t begin = text.find('\0') + 1;
-  for (std::string* part : {&failure.host, &failure.message, &failure.hint}) {
-    const std::size_t end = std::min(text.find('\0', begin), text.size());
-    *part = text.substr(begin, end - begin);
-    begin = std::min(end + 1, text.size());
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
+    end = text.find('\0', begin);
+    parts.push_back(text.substr(begin, end - begin));
   }
+  if (parts.size() < 5)
+    throw InternalError("a failure of " + std::to_string(parts.size()) + " parts");
+  Failure failure;
+  int code = 0;
+  std::istringstream(parts[0]) >> code >> failure.process >> failure.step;
+  failure.code = static_cast<Exit>(code);
+  failure.host = parts[1];
+  failure.phase = parts[2];
+  failure.message = parts[3];
+  failure.hint = parts[4];
+  failure.stack.assign(parts.begin() + 5, parts.end());
   return failure;
 }
 
 Failure describe(std::exception_ptr error) {
+  const Activity now = activity();
   Failure failure;
   failure.host = host_name();
+  failure.process = getpid();
+  failure.phase = now.name;
+  failure.step = now.step;
   try {
     std::rethrow_exception(error);
+  } catch (const SharedError& e) {
+    return e.failure;
   } catch (const Error& e) {
     failure.code = e.code();
     failure.message = e.what();
     failure.hint = e.hint();
-    if (const auto* shared = dynamic_cast<const SharedError*>(&e)) {
-      failure.rank = shared->rank;
-      failure.host = shared->host;
-    }
   } catch (const c10::Error& e) {
     const std::string text = e.what_without_backtrace();
     failure.message = text.substr(0, text.find('\n'));
@@ -70,6 +85,7 @@ Failure describe(std::exception_ptr error) {
   } catch (...) {
     failure.message = "an exception that is no std::exception";
   }
+  failure.stack = named(throw_place(error));
   return failure;
 }
 
@@ -82,19 +98,27 @@ std::string last_words(const Failure& failure) {
   return text;
 }
 
-void write_failure_file(const std::string& folder, const Failure& failure) noexcept {
+void write_failure_file(const std::string& path, const Failure& failure) noexcept {
   try {
-    const std::string target = folder + "/failure.json";
-    const std::string temporary = fmt::format("{}.{}.tmp", target, failure.rank);
+    const std::string temporary = fmt::format("{}.{}.{}.tmp", path, failure.rank, getpid());
     const std::time_t now = std::time(nullptr);
     char time[32];
     std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
+    std::string stack;
+    for (const auto& line : failure.stack)
+      stack += (stack.empty() ? "\n  " : ",\n  ") + quoted(line);
+    std::filesystem::create_directories(std::filesystem::absolute(path).parent_path());
     std::ofstream(temporary) << fmt::format(
-        "{{\"rank\": {}, \"size\": {}, \"host\": {}, \"phase\": {}, \"code\": {},\n"
-        " \"message\": {},\n \"hint\": {},\n \"time\": \"{}\"}}\n",
-        failure.rank, failure.size, quoted(failure.host), quoted(failure.phase),
-        static_cast<int>(failure.code), quoted(failure.message), quoted(failure.hint), time);
-    std::rename(temporary.c_str(), target.c_str());
+        "{{\"rank\": {}, \"size\": {}, \"host\": {}, \"pid\": {}, \"phase\": {}, \"step\": {}, "
+        "\"code\": {},\n \"message\": {},\n \"hint\": {},\n \"time\": \"{}\",\n \"backtrace\": "
+        "[{}]}}\n",
+        failure.rank, failure.size, quoted(failure.host), failure.process, quoted(failure.phase),
+        failure.step, static_cast<int>(failure.code), quoted(failure.message), quoted(failure.hint),
+        time, stack);
+    std::error_code refused;
+    std::filesystem::create_hard_link(temporary, path, refused);
+    if (refused && !std::filesystem::exists(path)) std::filesystem::copy_file(temporary, path);
+    std::filesystem::remove(temporary);
   } catch (...) {
   }
 }

@@ -1,8 +1,10 @@
 #pragma once
 // A failure as data: what an exception says, how it crosses ranks, and the failure.json that it
 // leaves behind.
+#include <cstdint>
 #include <exception>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 
@@ -15,21 +17,25 @@ struct Failure {
   int size = 1;
   std::string host;
   std::string phase;
+  int process = 0;                 ///< of the system
+  std::int64_t step = -1;          ///< steps done; -1: none yet
+  std::vector<std::string> stack;  ///< innermost first
 
-  std::string encode() const;  ///< never empty; code, host, message, hint
+  std::string encode() const;  ///< never empty; all but rank and size
   static Failure decode(const std::string& text);
 };
 
 /// What `error` says. An Error as it is; a torch error by its first line; any other exception by
-/// what(); the last two with code 70.
+/// what(); the last two with code 70. With this process, what it does now, and where the exception
+/// was thrown; of one that `agree` brought, with those of the rank where it happened.
 Failure describe(std::exception_ptr error);
 
 /// "error: message", the hint, and "at rank 1 of 2, host h, while opening data".
 std::string last_words(const Failure& failure);
 
-/// Writes <folder>/failure.json under a temporary name and renames it. Reports no error: something
-/// worse is being reported already.
-void write_failure_file(const std::string& folder, const Failure& failure) noexcept;
+/// Writes the file under a temporary name and links it to its own, unless that is there already:
+/// the first failure is the cause. Reports no error: something worse is being reported already.
+void write_failure_file(const std::string& path, const Failure& failure) noexcept;
 
 /// The machine's name.
 std::string host_name();

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <thread>
 
@@ -70,6 +71,9 @@ void share_cores(const World& world, MPI_Comm machine) {
         world.host, reachable, online);
 }
 
+volatile std::sig_atomic_t own_code = 0;
+void leave(int) { std::_Exit(own_code); }
+
 }  // namespace
 
 bool under_launcher() {
@@ -123,8 +127,11 @@ std::string Launch::first_words(const std::string& text) {
   return farewell_ == MPI_COMM_NULL ? text : MpiCommunicator(farewell_).broadcast_text(text, 0);
 }
 
-void Launch::finish() {
-  if (mpi_) check_mpi(MPI_Finalize(), "MPI_Finalize");
+void Launch::finish(int code) {
+  if (!mpi_) return;
+  own_code = code;
+  std::signal(SIGTERM, leave);
+  check_mpi(MPI_Finalize(), "MPI_Finalize");
   mpi_ = false;
 }
 

@@ -20,8 +20,9 @@ class Launch {
   bool all_failed(double seconds);
   /// Rank 0's text on every rank; only after `all_failed`.
   std::string first_words(const std::string& text);
-  /// MPI_Finalize; collective.
-  void finish();
+  /// MPI_Finalize; collective. From here on SIGTERM ends this rank with `code`: launchers send it
+  /// as soon as another rank has left with an error.
+  void finish(int code);
   [[noreturn]] void abort(int code);
 
  private:

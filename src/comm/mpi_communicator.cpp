@@ -1,6 +1,7 @@
 #include "comm/mpi_communicator.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 
 #include <algorithm>
 #include <climits>
@@ -8,6 +9,7 @@
 #include <numeric>
 #include <type_traits>
 
+#include "comm/activity.h"
 #include "comm/combine.h"
 
 namespace cellmill::comm {
@@ -84,10 +86,12 @@ void MpiCommunicator::with_values(const at::Tensor& tensor, const char* call, co
 }
 
 void MpiCommunicator::all_reduce(at::Tensor& tensor, Op op) {
+  const Collective waiting;
   with_values(tensor, "all_reduce", [&](auto* values) { reduce(values, tensor.numel(), op); });
 }
 
 void MpiCommunicator::reduce_scatter(at::Tensor& flat) {
+  const Collective waiting;
   if (flat.numel() > INT_MAX) return Communicator::reduce_scatter(flat);
   with_values(flat, "reduce_scatter", [&](auto* values) {
     const auto share = flat.numel() / size_;
@@ -99,6 +103,7 @@ void MpiCommunicator::reduce_scatter(at::Tensor& flat) {
 }
 
 void MpiCommunicator::gather_shares(at::Tensor& flat) {
+  const Collective waiting;
   if (flat.numel() > INT_MAX) return Communicator::gather_shares(flat);
   with_values(flat, "gather_shares", [&](auto* values) {
     const auto share = flat.numel() / size_;
@@ -219,6 +224,7 @@ void MpiCommunicator::gather_in_memory(T* own, std::int64_t share) {
 }
 
 at::Tensor MpiCommunicator::zeros(std::int64_t count, const at::TensorOptions& options) {
+  const Collective waiting;
   if (options.device().type() != c10::kCPU || size_ == 1)
     return Communicator::zeros(count, options);
   if (!node_) {
@@ -242,7 +248,19 @@ at::Tensor MpiCommunicator::room_for_all(const at::Tensor& mine, const char* cal
   return at::empty(shape, mine.options());
 }
 
+at::Tensor MpiCommunicator::all_to_all(const at::Tensor& rows) {
+  require_host(rows, "all_to_all");
+  const auto bytes = static_cast<std::int64_t>(rows.nbytes()) / size_;
+  if (bytes > INT_MAX) return Communicator::all_to_all(rows);
+  auto arrived = at::empty_like(rows);
+  check_mpi(MPI_Alltoall(rows.data_ptr(), static_cast<int>(bytes), MPI_BYTE, arrived.data_ptr(),
+                         static_cast<int>(bytes), MPI_BYTE, comm_),
+            "MPI_Alltoall");
+  return arrived;
+}
+
 at::Tensor MpiCommunicator::gather(const at::Tensor& tensor, int root) {
+  const Collective waiting;
   const at::Tensor mine = tensor.contiguous();
   at::Tensor all;
   if (rank_ == root) all = room_for_all(mine, "gather");
@@ -278,6 +296,7 @@ void MpiCommunicator::gather_bytes(const std::byte* mine, std::int64_t count, st
 }
 
 at::Tensor MpiCommunicator::all_gather(const at::Tensor& tensor) {
+  const Collective waiting;
   const at::Tensor mine = tensor.contiguous();
   at::Tensor all = room_for_all(mine, "all_gather");
   if (mine.nbytes() > 0) gather_bytes(bytes_of(mine), mine.nbytes(), bytes_of(all));
@@ -292,13 +311,18 @@ void MpiCommunicator::broadcast_bytes(std::byte* bytes, std::int64_t count, int 
 }
 
 void MpiCommunicator::broadcast(at::Tensor& tensor, int root) {
+  const Collective waiting;
   require_host(tensor, "broadcast");
   broadcast_bytes(bytes_of(tensor), tensor.nbytes(), root);
 }
 
-void MpiCommunicator::barrier() { check_mpi(MPI_Barrier(comm_), "MPI_Barrier"); }
+void MpiCommunicator::barrier() {
+  const Collective waiting;
+  check_mpi(MPI_Barrier(comm_), "MPI_Barrier");
+}
 
 std::string MpiCommunicator::broadcast_text(const std::string& text, int root) {
+  const Collective waiting;
   std::int64_t length = text.size();
   check_mpi(MPI_Bcast(&length, 1, MPI_INT64_T, root, comm_), "MPI_Bcast");
   std::string copy = text;
@@ -308,6 +332,7 @@ std::string MpiCommunicator::broadcast_text(const std::string& text, int root) {
 }
 
 std::vector<std::string> MpiCommunicator::gather_texts(const std::string& text) {
+  const Collective waiting;
   const std::int64_t length = text.size();
   std::vector<std::int64_t> lengths(size_);
   check_mpi(MPI_Allgather(&length, 1, MPI_INT64_T, lengths.data(), 1, MPI_INT64_T, comm_),
@@ -321,6 +346,7 @@ std::vector<std::string> MpiCommunicator::gather_texts(const std::string& text) 
 }
 
 void MpiCommunicator::close() {
+  const Collective waiting;
   if (node_) {
     across_->close();
     node_->close();

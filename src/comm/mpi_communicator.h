@@ -32,6 +32,7 @@ class MpiCommunicator : public Communicator {
   void reduce_scatter(at::Tensor& flat) override;
   void gather_shares(at::Tensor& flat) override;
   at::Tensor all_gather(const at::Tensor& tensor) override;
+  at::Tensor all_to_all(const at::Tensor& rows) override;
   at::Tensor gather(const at::Tensor& tensor, int root) override;
   void broadcast(at::Tensor& tensor, int root) override;
   void barrier() override;

@@ -13,6 +13,7 @@
 
 #include "base/format.h"
 #include "base/log.h"
+#include "comm/activity.h"
 #include "comm/world.h"
 
 namespace cellmill::comm {
@@ -104,6 +105,7 @@ void NcclCommunicator::require_own(const at::Tensor& tensor, const char* call) c
 }
 
 void NcclCommunicator::begin(const char* call, const Call& start) {
+  const Collective counted;  // the waiting itself is the caller's, later
   const c10::cuda::CUDAGuard guard(device_);
   ncclResult_t earlier = ncclSuccess;
   check(ncclCommGetAsyncError(comm_, &earlier), "ncclCommGetAsyncError");

@@ -8,9 +8,14 @@
 #include <memory>
 #include <string>
 
+#include "comm/activity.h"
 #include "comm/communicator.h"
+#include "comm/report.h"
 
 namespace cellmill::comm {
+
+class Watchdog;
+struct WatchdogOptions;
 
 struct World {
   int rank = 0, size = 1;
@@ -20,14 +25,13 @@ struct World {
   std::unique_ptr<Communicator> host_world;  ///< for host tensors and texts
   /// For tensors on `device`: NCCL, or null where that is the host.
   std::unique_ptr<Communicator> device_world;
+  std::shared_ptr<Watchdog> watchdog;  ///< once `watch` was called
   Communicator& tensors() { return device_world ? *device_world : *host_world; }
 };
 
-/// Names the phase for failure reports: "opening data", "step 1200". Cheap; any time.
-void set_phase(const std::string& phase);
-/// Where failure.json (rank, size, host, phase, code, message, hint, time) goes once the run
-/// folder is known.
-void set_failure_folder(const std::string& folder);
+/// Watches this world until its end (comm/watchdog.h), or changes the limits of the watch;
+/// collective. Where the system refuses the channel it says so, and nobody watches.
+void watch(World& world, const WatchdogOptions& limits);
 /// Starts MPI if launched by mpirun or srun, calls `body`, closes the world in order; returns the
 /// exit code for main. The one catch. Ranks that share a machine share its cores as torch threads,
 /// unless OMP_NUM_THREADS is set.

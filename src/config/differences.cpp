@@ -42,14 +42,13 @@ const std::string* find(const Leaves& leaves, const std::string& key) {
 
 std::vector<Difference> differences(const Text& left, const Text& right) {
   const Leaves ours = leaves_of(left), theirs = leaves_of(right);
-  const std::string absent = "(absent)";
   std::vector<Difference> found;
   for (const auto& [key, value] : ours) {
     const std::string* other = find(theirs, key);
-    if (!other || *other != value) found.push_back({key, value, other ? *other : absent});
+    if (!other || *other != value) found.push_back({key, value, other ? *other : kAbsent});
   }
   for (const auto& [key, value] : theirs)
-    if (!find(ours, key)) found.push_back({key, absent, value});
+    if (!find(ours, key)) found.push_back({key, kAbsent, value});
   return found;
 }
 

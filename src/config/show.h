@@ -43,7 +43,8 @@ std::vector<Key> keys(Options options) {
   return keys_schema(Schema::of(options));
 }
 
-/// A setting in which two files differ; "(absent)" where one has none.
+inline constexpr const char* kAbsent = "(absent)";
+/// A setting in which two files differ; kAbsent where one has none.
 struct Difference {
   std::string key, left, right;
 };

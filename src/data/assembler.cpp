@@ -223,7 +223,7 @@ void Assembler::open_drafts() {
     const std::int64_t end = plan->step_range(next_draft_.step).end;
     const Window& back = *windows_.back();
     if (back.epoch() == next_draft_.epoch && back.places.end < end) return;
-    drafts_.push_back(std::make_shared<Draft>(plan, next_draft_.step));
+    drafts_.push_back(std::make_shared<Draft>(plan, next_draft_.step, shard_));
     if (++next_draft_.step == plan->steps()) next_draft_ = {next_draft_.epoch + 1, 0};
   }
 }

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace cellmill::data {
 
@@ -18,7 +19,14 @@ struct Batch {
   std::int64_t global_cells = 0;  ///< cells of this step over all ranks; B may be 0 on a rank
   std::int64_t epoch = 0;
   std::int64_t step = 0;  ///< of the epoch
+  /// First cell of each micro-shard of this rank, and one past the last; empty where the shard has
+  /// none.
+  std::vector<std::int64_t> micro_shards = {};
   std::int64_t size() const { return indptr.size(0) - 1; }
 };
+
+/// Cells [begin, end), without micro-shards. A copy: what is computed from a batch has the same
+/// bits wherever its cells stood.
+Batch cells_of(const Batch& batch, std::int64_t begin, std::int64_t end);
 
 }  // namespace cellmill::data

@@ -45,8 +45,19 @@ std::int64_t Window::find(std::int32_t part) const {
   return found == parts.end() || *found != part ? -1 : found - parts.begin();
 }
 
-Draft::Draft(std::shared_ptr<const Plan> of, std::int64_t number)
-    : plan(std::move(of)), step(number), places(plan->step_range(number)) {}
+Draft::Draft(std::shared_ptr<const Plan> of, std::int64_t number, Shard whose)
+    : plan(std::move(of)), step(number), shard(whose), places(plan->step_range(number)) {}
+
+void Draft::group_by_micro_shard() {
+  std::stable_sort(rows_.begin(), rows_.end(),
+                   [](const Row& a, const Row& b) { return a.micro_shard < b.micro_shard; });
+  batch.micro_shards.clear();
+  for (auto s = shard.begin(shard.micro_shards); s <= shard.end(shard.micro_shards); ++s)
+    batch.micro_shards.push_back(
+        std::partition_point(rows_.begin(), rows_.end(),
+                             [&](const Row& row) { return row.micro_shard < s; }) -
+        rows_.begin());
+}
 
 void Draft::lay_out(const std::vector<std::shared_ptr<Window>>& windows, std::int64_t fields,
                     std::int64_t genes, BatchPool& pool) {
@@ -63,7 +74,7 @@ void Draft::lay_out(const std::vector<std::shared_ptr<Window>>& windows, std::in
       const HeldRows* rows = window->rows[window->part_of_block[cell->block]];
       const std::int64_t row = window->whole_chunks ? cell->row : cell->nth;
       const CellRef ref{window->share.blocks[cell->block].chunk, cell->row};
-      rows_.push_back({rows, row, plan->cell_number(ref)});
+      rows_.push_back({rows, row, plan->cell_number(ref), cell->micro_shard});
       entries += rows->entries(row);
     }
   }
@@ -73,6 +84,7 @@ void Draft::lay_out(const std::vector<std::shared_ptr<Window>>& windows, std::in
   batch.global_cells = places.end - places.begin;
   batch.epoch = epoch();
   batch.step = step;
+  if (shard.micro_shards > 0) group_by_micro_shard();
   auto* indptr = batch.indptr.mutable_data_ptr<std::int64_t>();
   *indptr = 0;
   for (const Row& row : rows_) {
@@ -92,7 +104,7 @@ void Draft::fill(std::int64_t piece) const {
   auto* numbers = batch.cells.mutable_data_ptr<std::int64_t>();
   const bool large = 8 * batch.values.numel() >= kStreamFrom;
   for (std::int64_t i = first; i < last; ++i, labels += fields) {
-    const auto& [rows, row, number] = rows_[i];
+    const auto& [rows, row, number, micro_shard] = rows_[i];
     rows->put(row, {indices + indptr[i], values + indptr[i], labels, large});
     numbers[i] = number;
   }

@@ -39,9 +39,10 @@ struct Window {
 
 struct Draft {
   enum class Stage { kWaiting, kLayingOut, kFilling, kReady, kFailed };
-  Draft(std::shared_ptr<const Plan> plan, std::int64_t step);
+  Draft(std::shared_ptr<const Plan> plan, std::int64_t step, Shard shard);
   std::int64_t epoch() const { return plan->epoch(); }
-  /// Finds the batch's cells in windows that are there, in order of place, and its memory.
+  /// Finds the batch's cells in windows that are there, in order of micro-shard and place, and its
+  /// memory.
   void lay_out(const std::vector<std::shared_ptr<Window>>& windows, std::int64_t fields,
                std::int64_t genes, BatchPool& pool);
   /// Fills one of `pieces` cell ranges; any number of threads, each its own piece. Throws what
@@ -50,6 +51,7 @@ struct Draft {
 
   const std::shared_ptr<const Plan> plan;
   const std::int64_t step;
+  const Shard shard;
   const Plan::Range places;
   Stage stage = Stage::kWaiting;
   std::exception_ptr error;
@@ -59,8 +61,9 @@ struct Draft {
  private:
   struct Row {
     const HeldRows* rows;
-    std::int64_t row, number;
+    std::int64_t row, number, micro_shard;
   };
+  void group_by_micro_shard();
   std::vector<Row> rows_;
 };
 

@@ -133,8 +133,7 @@ Plan::Share Plan::lanes(std::int64_t buffer, Shard shard) const {
   }
   std::sort(order.begin(), order.end());
 
-  const std::int64_t first = count * shard.index / shard.count,
-                     last = count * (shard.index + 1) / shard.count;
+  const std::int64_t first = shard.begin(count), last = shard.end(count);
   Share share{{blocks + first, blocks + last}, {}};
   struct Lane {
     std::vector<std::pair<std::int32_t, std::int32_t>> rows;  // and which of the passing ones
@@ -153,8 +152,9 @@ Plan::Share Plan::lanes(std::int64_t buffer, Shard shard) const {
     if (block < first || block >= last) continue;
     Lane& lane = lanes[block - first];
     const auto [row, nth] = lane.rows[lane.next++];
-    share.cells.push_back(
-        {static_cast<std::int32_t>(place), static_cast<std::int32_t>(block - first), row, nth});
+    share.cells.push_back({static_cast<std::int32_t>(place),
+                           static_cast<std::int32_t>(block - first), row, nth,
+                           static_cast<std::int32_t>(shard.micro_shard(block, count))});
   }
   return share;
 }
@@ -162,7 +162,7 @@ Plan::Share Plan::lanes(std::int64_t buffer, Shard shard) const {
 Plan::Range Plan::slice(std::int64_t step, Shard shard) const {
   const auto [first, end] = step_range(step);
   const std::int64_t size = end - first;
-  return {first + size * shard.index / shard.count, first + size * (shard.index + 1) / shard.count};
+  return {first + shard.begin(size), first + shard.end(size)};
 }
 
 Plan::Share Plan::slices(std::int64_t buffer, Shard shard) const {
@@ -174,7 +174,7 @@ Plan::Share Plan::slices(std::int64_t buffer, Shard shard) const {
   for (std::int64_t b = 0; b < count; ++b) {
     std::int32_t nth = 0;
     for (const std::int32_t row : rows_of(blocks[b]))
-      cells.push_back({0, static_cast<std::int32_t>(b), row, nth++});
+      cells.push_back({0, static_cast<std::int32_t>(b), row, nth++, 0});
   }
   if (options_.shuffle)
     random::shuffle(
@@ -184,10 +184,12 @@ Plan::Share Plan::slices(std::int64_t buffer, Shard shard) const {
   std::vector<std::int32_t> used(count, -1);
   for (std::int64_t place = begin; place < end;) {
     const std::int64_t step = place / options_.global_batch;
-    const Range own = slice(step, shard);
+    const Range own = slice(step, shard), all = step_range(step);
     for (place = std::max(place, own.begin); place < std::min(end, own.end); ++place) {
       Cell cell = cells[place - begin];
       cell.place = static_cast<std::int32_t>(place - begin);
+      cell.micro_shard =
+          static_cast<std::int32_t>(shard.micro_shard(place - all.begin, all.end - all.begin));
       if (used[cell.block] < 0) {
         used[cell.block] = static_cast<std::int32_t>(share.blocks.size());
         share.blocks.push_back(blocks[cell.block]);
@@ -195,7 +197,7 @@ Plan::Share Plan::slices(std::int64_t buffer, Shard shard) const {
       cell.block = used[cell.block];
       share.cells.push_back(cell);
     }
-    place = step_range(step).end;
+    place = all.end;
   }
   return share;
 }

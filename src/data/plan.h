@@ -9,7 +9,8 @@
 // A rank owns some blocks of a buffer and takes their cells of every minibatch: it reads 1/world of
 // the bytes, and its share of a minibatch is near 1/world of the cells. Where there are no such
 // blocks (whole chunks, or the order of the files) a rank takes a consecutive slice of each
-// minibatch. A plan holds blocks only: the cells of a buffer are computed when asked for.
+// minibatch. Micro-shards are shares, too, of a number that the ranks have no part in: a rank takes
+// whole ones. A plan holds blocks only: the cells of a buffer are computed when asked for.
 #include <cstdint>
 #include <vector>
 
@@ -20,6 +21,22 @@ namespace cellmill::data {
 struct Shard {
   std::int64_t index = 0;
   std::int64_t count = 1;
+  /// So many whole shares of the global batch are dealt to the `count` shards; 0: none, each shard
+  /// is a share of its own.
+  std::int64_t micro_shards = 0;
+
+  /// Of n things in a row, this shard's first and one past its last.
+  std::int64_t begin(std::int64_t n) const { return cut(n, index); }
+  std::int64_t end(std::int64_t n) const { return cut(n, index + 1); }
+  /// The micro-shard of the k-th of n things; 0 without.
+  std::int64_t micro_shard(std::int64_t k, std::int64_t n) const {
+    return micro_shards > 0 ? ((k + 1) * micro_shards - 1) / n : 0;
+  }
+
+ private:
+  std::int64_t cut(std::int64_t n, std::int64_t k) const {
+    return micro_shards > 0 ? n * (micro_shards * k / count) / micro_shards : n * k / count;
+  }
 };
 
 /// A cell: chunk and row.
@@ -69,6 +86,7 @@ class Plan {
     std::int32_t block;  ///< of Share::blocks
     std::int32_t row;    ///< of the chunk
     std::int32_t nth;    ///< of the block's rows that pass the filter
+    std::int32_t micro_shard;
   };
   /// One rank's part of a buffer.
   struct Share {

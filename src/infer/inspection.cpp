@@ -76,6 +76,8 @@ Inspection inspect(const fs::path& where, Verify verify) {
   };
   i.step = number("step");
   i.epoch = number("epoch");
+  if (state.numbers.contains("cell_order"))
+    i.cell_order = fmt::format("{:016x}", static_cast<std::uint64_t>(number("cell_order")));
   const auto list = [&](const std::string& name) {
     const auto it = state.lists.find(name);
     return it == state.lists.end() ? std::vector<std::string>{} : it->second;
@@ -111,6 +113,7 @@ std::string text_of(const Inspection& i, Detail detail) {
                             static_cast<double>(i.bytes) / 1e6));
   line("trained", fmt::format("{} steps, epoch {}{}", i.step, i.epoch,
                               i.best_step == i.step ? ", the best so far" : ""));
+  if (!i.cell_order.empty()) line("cells", "order of all that were seen: digest " + i.cell_order);
   const std::size_t most = detail == Detail::kNames ? i.vocabulary.genes.size() : 5;
   line("genes",
        fmt::format("{}: {}", i.vocabulary.genes.size(), one_line(i.vocabulary.genes, most)));
@@ -144,6 +147,7 @@ std::string json_of(const Inspection& i) {
             {"parameters", i.parameters},
             {"bytes", i.bytes},
             {"genes", i.vocabulary.genes}};
+  json["cell_order"] = i.cell_order.empty() ? Json() : Json(i.cell_order);
   json["best_step"] = i.best_step ? Json(*i.best_step) : Json();
   json["fields"] = Json::object();
   for (const data::Field& field : i.vocabulary.fields)

@@ -25,6 +25,7 @@ struct Inspection {
   std::filesystem::path checkpoint;
   std::string model;
   std::int64_t step = 0, epoch = 0;
+  std::string cell_order;  ///< digest of which cells the steps saw; empty: not recorded
   data::Vocabulary vocabulary;
   std::int64_t parameters = 0;
   std::map<std::string, std::vector<std::int64_t>> shapes;  ///< of the parameters, by name

@@ -113,16 +113,16 @@ CycleOutputs CycleAutoencoder::run(const data::Batch& batch, const at::Tensor& t
                                    const StepContext& context, bool keep_contributions) {
   const auto& weight = options_.loss;
   const auto cells = static_cast<double>(batch.global_cells);
+  const auto known_targets = known_labels(targets, context);  // sums first: see StepContext
+  const auto known = known_labels(batch.labels, context);
   CycleOutputs out = keep_contributions         ? plain_passes(batch, targets, context)
                      : factored(batch, context) ? factored_passes(batch, targets, context)
                                                 : dense_passes(batch, targets, context);
 
   const auto over =
       weight.reconstruction_over == "sum" ? cells : cells * static_cast<double>(batch.genes);
-  const auto target =
-      labels_loss(out.target_logits, targets, known_labels(targets, context), cells);
-  const auto real =
-      labels_loss(out.real_logits, batch.labels, known_labels(batch.labels, context), cells);
+  const auto target = labels_loss(out.target_logits, targets, known_targets, cells);
+  const auto real = labels_loss(out.real_logits, batch.labels, known, cells);
   const auto mean = [](const std::vector<at::Tensor>& fields) { return at::stack(fields).mean(); };
   out.losses.terms = {
       {"reconstruction", out.squared_error / over, weight.reconstruction, "generator"},

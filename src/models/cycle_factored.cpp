@@ -74,7 +74,7 @@ CycleOutputs CycleAutoencoder::factored_passes(const data::Batch& batch, const a
 bool CycleAutoencoder::factored(const data::Batch& batch, const StepContext& context) {
   if (options_.compute != "auto") return options_.compute == "factored";
   const auto parts = static_cast<double>(context.parts);
-  const auto cells = static_cast<double>(batch.global_cells) / parts;
+  const auto cells = static_cast<double>(batch.global_cells) / static_cast<double>(context.pieces);
   const auto entries = static_cast<double>(batch.values.numel());
   const auto forms = cycle_step_forms(
       options_, vocabulary_,

@@ -54,10 +54,14 @@ struct Losses {
 struct StepContext {
   std::uint64_t seed = 0;
   /// Adds a float tensor over ranks, in place, without gradient; every rank calls it the same
-  /// number of times.
+  /// number of times. A batch may be taken in pieces: then it adds over all pieces of all ranks,
+  /// and the caller is left by an exception, which it lets through, and called again until every
+  /// piece has asked. So nothing that lasts may be changed before the last call.
   std::function<void(at::Tensor&)> sum_over_ranks = [](at::Tensor&) {};
   /// Work that does not depend on the cells may be divided: this rank's part of so many.
   std::int64_t part = 0, parts = 1;
+  /// Pieces that the global batch is taken in, over all ranks.
+  std::int64_t pieces = 1;
   std::int64_t step = 0;  ///< steps done before this one
 };
 

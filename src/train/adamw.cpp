@@ -169,6 +169,20 @@ std::vector<std::pair<std::string, at::Tensor>> AdamW::state() const {
   return named;
 }
 
+std::vector<std::pair<std::string, at::Tensor>> AdamW::replica() const {
+  std::vector<std::pair<std::string, at::Tensor>> named;
+  for (const auto& slot : slots_) {
+    const auto& name = slot.parameter.name;
+    named.emplace_back(name, part(value_, slot));
+    if (shard_.count == 1) {
+      named.emplace_back("moment1 of " + name, part(moment1_, slot));
+      named.emplace_back("moment2 of " + name, part(moment2_, slot));
+    }
+    named.emplace_back("steps of " + name, slot.steps);
+  }
+  return named;
+}
+
 void AdamW::gather_moments(comm::Communicator& host, int root) {
   if (shard_.count == 1) return;
   const auto moment1 = host.gather(moment1_.cpu(), root);

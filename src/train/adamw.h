@@ -51,6 +51,9 @@ class AdamW {
   /// copying into it. Sharded, its moments are whole ones on the host, which are there from one of
   /// the next two to one of the last two; unsharded, these do nothing.
   std::vector<std::pair<std::string, at::Tensor>> state() const;
+  /// What every rank must have alike, for people's eyes named: parameters, their steps and, unless
+  /// sharded, their moments. Contiguous.
+  std::vector<std::pair<std::string, at::Tensor>> replica() const;
   /// Every rank's, on rank `root` of `host`; collective.
   void gather_moments(comm::Communicator& host, int root);
   /// To be loaded into.

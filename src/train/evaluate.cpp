@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+
+#include "comm/activity.h"
 
 namespace cellmill::train {
 namespace {
@@ -59,18 +62,35 @@ std::vector<HeadInfluence> join(const std::vector<Gathered>& heads, comm::Commun
 }  // namespace
 
 EvaluationResult evaluate(models::Model& model, data::Loader& loader, data::DeviceFeed& feed,
-                          comm::Communicator& world, const models::StepContext& context) {
+                          comm::Communicator& world, Passes& passes) {
   loader.seek({0, 0});
-  auto evaluation = model.evaluation();
+  const auto micro_shards = static_cast<std::size_t>(passes.own_micro_shards());
+  std::vector<std::unique_ptr<models::Evaluation>> evaluations(
+      std::max<std::size_t>(micro_shards, 1));
+  for (auto& evaluation : evaluations) evaluation = model.evaluation();
   std::vector<Gathered> heads;
   while (auto batch = loader.next()) {
     const auto moved = feed.move(*batch);
-    evaluation->update(moved, context);
-    note(heads, model.influence(moved));
+    passes.run(moved, [&](const data::Batch& piece, const models::StepContext& context,
+                          Passes::Place place) {
+      const auto whose = micro_shards > 0 ? static_cast<std::size_t>(place.number) : 0;
+      evaluations[whose]->update(piece, context);
+      note(heads, model.influence(piece));
+    });
+    comm::note_progress();
   }
   EvaluationResult result;
-  for (auto& tensor : evaluation->state()) world.all_reduce(tensor, comm::Op::kSum);
-  for (const auto& score : evaluation->scores()) result.scores[score.name] = score.value;
+  auto sums = evaluations.front()->state();
+  for (std::size_t k = 0; k < sums.size(); ++k) {
+    if (micro_shards == 0) {
+      world.all_reduce(sums[k], comm::Op::kSum);
+      continue;
+    }
+    std::vector<at::Tensor> parts;
+    for (const auto& evaluation : evaluations) parts.push_back(evaluation->state()[k]);
+    sums[k].copy_(passes.total(parts));
+  }
+  for (const auto& score : evaluations.front()->scores()) result.scores[score.name] = score.value;
   result.influence = join(heads, world);
   return result;
 }

@@ -114,7 +114,7 @@ GoldenResult run_golden(const std::string& path, const std::string& compute, c10
   Stepper stepper(model, alone, 0, {});
   Comparison compare(golden->dtype, golden->tolerance());
   for (int step = 0; step < 5; ++step) {
-    auto result = stepper.gradients(golden->losses(step, device, stepper.context()), {});
+    auto result = stepper.gradients(golden->losses(step, device, stepper.passes().context()), {});
     if (step == 0) {
       golden->compare_outputs(
           [&](const std::string& name, const at::Tensor& ours, const at::Tensor& expected) {

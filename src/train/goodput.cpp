@@ -11,12 +11,13 @@ namespace {
 
 using Part = Goodput::Part;
 
-constexpr std::array<std::pair<Part, const char*>, 5> kParts = {
+constexpr std::array<std::pair<Part, const char*>, 6> kParts = {
     {{Part::kCompute, "compute"},
      {Part::kData, "data"},
      {Part::kSynchronise, "synchronise"},
      {Part::kEvaluation, "evaluation"},
-     {Part::kCheckpoint, "checkpoint"}}};
+     {Part::kCheckpoint, "checkpoint"},
+     {Part::kComparison, "comparison"}}};
 
 }  // namespace
 

@@ -12,7 +12,7 @@ namespace cellmill::train {
 
 class Goodput {
  public:
-  enum class Part { kData, kCompute, kSynchronise, kEvaluation, kCheckpoint };
+  enum class Part { kData, kCompute, kSynchronise, kEvaluation, kCheckpoint, kComparison };
 
   void add(Part part, double seconds) { seconds_[part] += seconds; }
   /// The sums of all steps so far.

@@ -14,6 +14,7 @@
 #include "config/show.h"
 #include "io/files.h"
 #include "io/sealed.h"
+#include "train/run_options.h"
 
 namespace cellmill::train {
 
@@ -23,10 +24,11 @@ namespace {
 
 /// What may change between the parts of one run without making it another run.
 bool may_change(const std::string& key) {
-  static constexpr std::array<std::string_view, 11> kFree = {
-      "output.",      "optimizer.",      "checkpoint.", "evaluation.patience",
-      "train.epochs", "train.max_steps", "data.path",   "data.metadata",
-      "data.genes",   "data.loader.",    "data.verify"};
+  static constexpr std::array<std::string_view, 14> kFree = {
+      "output.",      "optimizer.",      "checkpoint.",         "evaluation.patience",
+      "train.epochs", "train.max_steps", "train.cells_at_once", "replicas.",
+      "data.path",    "data.metadata",   "data.genes",          "data.loader.",
+      "data.verify",  "watchdog."};
   return std::any_of(kFree.begin(), kFree.end(),
                      [&](auto free) { return key.starts_with(free); }) &&
          key != "data.loader.order" && key != "data.loader.block_cells" &&
@@ -39,7 +41,11 @@ void check_same(const fs::path& file, const std::string& config) {
     log::warn("{}: bytes 0 to {}: is damaged or was edited: its digest differs", file.string(),
               there.size() - 1);
   std::string different;
+  const auto not_default =
+      config::differences({"defaults", config::dump(RunOptions{})}, {"this run", config});
   for (const auto& d : config::differences({file.string(), there}, {"this run", config})) {
+    const auto same_key = [&](const config::Difference& other) { return other.key == d.key; };
+    if (d.left == config::kAbsent && std::ranges::none_of(not_default, same_key)) continue;
     if (may_change(d.key)) {
       log::warn("resuming with {}: {} instead of {}", d.key, d.right, d.left);
     } else {
@@ -77,6 +83,7 @@ RunFolder::RunFolder(const fs::path& path, const std::string& config, bool resum
     throw DataError({path.string(), "", "", ""}, "cannot be made: " + error.message(),
                     "make room, or name another output.folder", Exit::kIo);
   if (there) io::remove_unfinished(path);
+  fs::remove(path / "failure.json", error);  // of an earlier part of this run
   io::write_text_atomically(file, io::sealed_text(config));
 }
 

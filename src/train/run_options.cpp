@@ -25,6 +25,31 @@ void describe(config::Schema& s, LoopOptions& o) {
   s.field("device", o.device, "auto takes CUDA where there is a device",
           one_of({"auto", "cpu", "cuda"}));
   s.field("seed", o.seed, "of initial values, order of cells and target contexts");
+  s.field("cells_at_once", o.cells_at_once,
+          "a rank takes its share of a batch in pieces of at most so many cells, and adds up their "
+          "gradients, to save memory; 0: at once",
+          at_least(0));
+  s.field(
+      "deterministic", o.deterministic,
+      "same_world_size: the same bits in every run of as many ranks; across_world_sizes: of any "
+      "number of ranks (CPU)",
+      one_of({"same_world_size", "across_world_sizes"}));
+  s.field("micro_shards", o.micro_shards,
+          "across_world_sizes: parts of the global batch that are each computed whole, at least as "
+          "many as ranks",
+          at_least(1));
+  s.field("threads", o.threads,
+          "of a rank; 0: the machine's cores are shared out, or 1 for across_world_sizes",
+          at_least(0));
+}
+
+void describe(config::Schema& s, ReplicaOptions& o) {
+  s.field("compare_every_steps", o.compare_every_steps,
+          "ranks compare digests of parameters and moments; 0: before checkpoints alone",
+          at_least(0));
+  s.field("when_different", o.when_different,
+          "go_back: to the last checkpoint, in which all ranks agreed; stop: with exit code 70",
+          one_of({"go_back", "stop"}));
 }
 
 void describe(config::Schema& s, OptimizerOptions& o) {
@@ -66,9 +91,11 @@ void describe(config::Schema& s, RunOptions& o) {
   s.section("data", o.data, "what to read");
   s.section("model", o.model, "what to train");
   s.section("train", o.train, "how to train");
+  s.section("replicas", o.replicas, "do all ranks still hold the same model?");
   s.section("optimizer", o.optimizer, "how ranks share the optimiser's work");
   s.section("evaluation", o.evaluation, "held-out cells, early stopping");
   s.section("checkpoint", o.checkpoint, "when to save, what to keep");
+  s.section("watchdog", o.watchdog, "how long a rank may stand still before the run ends");
   s.section("output", o.output, "where results go");
 }
 

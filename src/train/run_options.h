@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "comm/watchdog.h"
 #include "data/chunk_source.h"
 #include "data/loader.h"
 #include "data/split.h"
@@ -27,6 +28,16 @@ struct LoopOptions {
       "float32";                ///< float32 | tf32 | bfloat16 (matrix products) | float64 (tests)
   std::string device = "auto";  ///< auto | cpu | cuda
   std::uint64_t seed = 0;
+  std::int64_t cells_at_once = 0;                 ///< a rank takes more in pieces; 0: any number
+  std::string deterministic = "same_world_size";  ///< same_world_size | across_world_sizes
+  std::int64_t micro_shards = 12;                 ///< of the global batch, across world sizes
+  std::int64_t threads = 0;  ///< a rank's; 0: the machine's cores shared out; 1 across world sizes
+  bool across_world_sizes() const { return deterministic == "across_world_sizes"; }
+};
+
+struct ReplicaOptions {
+  std::int64_t compare_every_steps = 200;  ///< 0: before checkpoints alone
+  std::string when_different = "go_back";  ///< go_back (to the last checkpoint) | stop
 };
 
 struct OptimizerOptions {
@@ -57,9 +68,11 @@ struct RunOptions {
   DataOptions data;
   models::ModelOptions model;
   LoopOptions train;
+  ReplicaOptions replicas;
   OptimizerOptions optimizer;
   EvaluationOptions evaluation;
   CheckpointOptions checkpoint;
+  comm::WatchdogOptions watchdog;
   OutputOptions output;
 };
 void describe(config::Schema& schema, RunOptions& options);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/huge_memory.h"
 #include "base/stopwatch.h"
+#include "train/cell_order.h"
 
 namespace cellmill::train {
 namespace {
@@ -49,7 +50,7 @@ Precision precision_of(const std::string& name) {
 
 Stepper::Stepper(models::Model& model, comm::Communicator& world, std::uint64_t seed,
                  StepOptions options)
-    : model_(model), world_(world), seed_(seed), options_(options) {
+    : model_(model), world_(world), options_(options), passes_(world, seed, options.passes) {
   const auto memory = [&](std::int64_t count, const at::TensorOptions& options) {
     return world.zeros(count, options);
   };
@@ -61,22 +62,28 @@ Stepper::Stepper(models::Model& model, comm::Communicator& world, std::uint64_t 
   release_huge();  // parameters lie elsewhere now
   if (options.overlap && world.size() > 1)
     overlapped_ = std::make_unique<BucketedSum>(optimisers_, world, options.bucket_bytes);
-}
-
-models::StepContext Stepper::context() {
-  return {seed_, [this](at::Tensor& tensor) { world_.all_reduce(tensor, comm::Op::kSum); },
-          world_.rank(), world_.size(), steps_};
+  const auto leaves = options.passes.micro_shards;
+  if (leaves > 0 && (options.overlap || options.shard))
+    throw InternalError("micro-shards allow neither overlapped sums nor sharded moments");
+  for (std::size_t k = 0; leaves > 0 && k <= optimisers_.size(); ++k)
+    trees_.emplace_back(world, leaves);
 }
 
 StepResult Stepper::step(const data::Batch& batch, double schedule, Votes votes) {
   Stopwatch watch;
-  models::Losses losses;
-  {
-    const Autocast autocast(options_.precision, batch.values.device().type());
-    losses = model_.losses(batch, context());
-  }
-  times_.forward += watch.lap();
-  auto result = gradients(losses, votes);
+  const double before = times_.backward;
+  begin();
+  passes_.run(batch, [&](const data::Batch& piece, const models::StepContext& context,
+                         Passes::Place place) {
+    models::Losses losses;
+    {
+      const Autocast autocast(options_.precision, piece.values.device().type());
+      losses = model_.losses(piece, context);
+    }
+    backward(losses, place.last());
+  });
+  times_.forward += watch.lap() - (times_.backward - before);
+  auto result = synchronise(votes, digest_of_cells(batch));
   watch.lap();
   update(schedule, result);
   times_.optimise += watch.lap();
@@ -84,54 +91,102 @@ StepResult Stepper::step(const data::Batch& batch, double schedule, Votes votes)
 }
 
 StepResult Stepper::gradients(const models::Losses& losses, Votes votes) {
+  begin();
+  backward(losses, true);
+  return synchronise(votes, 0);
+}
+
+void Stepper::begin() {
+  for (auto& optimiser : optimisers_) optimiser.zero_gradient();
+  losses_ = at::Tensor();
+  touched_.clear();
+}
+
+void Stepper::backward(const models::Losses& losses, bool last) {
   Stopwatch watch;
   at::Tensor total;
+  std::vector<at::Tensor> values;
   for (const auto& term : losses.terms) {
+    values.push_back(term.value.detach().to(at::kDouble));
     if (term.weight == 0) continue;
     const auto weighted = term.weight * term.value;
     total = total.defined() ? total + weighted : weighted;
   }
-  for (auto& optimiser : optimisers_) optimiser.zero_gradient();
-  if (overlapped_) overlapped_->arm();
+  if (overlapped_ && last) overlapped_->arm();
   if (total.defined()) total.backward();
-  times_.backward += watch.lap();
-  if (overlapped_) overlapped_->finish();
 
-  // One small reduction carries the losses; the votes ride on it.
-  auto values = at::empty({static_cast<std::int64_t>(losses.terms.size()) + 2}, at::kDouble);
-  for (std::size_t k = 0; k < losses.terms.size(); ++k) {
-    values[static_cast<std::int64_t>(k)] = losses.terms[k].value.item<double>();
+  const auto stacked = at::stack(values);
+  if (!trees_.empty()) {
+    for (std::size_t k = 0; k < optimisers_.size(); ++k) {
+      trees_[k].add(optimisers_[k].gradient());
+      if (!last) optimisers_[k].zero_gradient();
+    }
+    trees_.back().add(stacked);
   }
-  values[-2] = votes.stop;
-  values[-1] = votes.save;
+  losses_ = losses_.defined() ? losses_ + stacked : stacked;
+  for (std::size_t k = 0; k < losses.touched.size(); ++k) {
+    if (k == touched_.size())
+      touched_.push_back(losses.touched[k]);
+    else
+      touched_[k] = at::maximum(touched_[k], losses.touched[k]);
+  }
+  terms_.clear();
+  for (const auto& term : losses.terms) terms_.push_back({term.name, {}, term.weight, term.group});
+  times_.backward += watch.lap();
+}
+
+void Stepper::sum_gradients() {
+  for (std::size_t k = 0; k < optimisers_.size(); ++k) {
+    auto& gradient = optimisers_[k].gradient();
+    if (!trees_.empty())
+      trees_[k].finish(gradient);
+    else if (world_.size() == 1 || overlapped_)
+      continue;
+    else if (options_.shard)
+      world_.reduce_scatter(gradient);
+    else
+      world_.all_reduce(gradient, comm::Op::kSum);
+  }
+}
+
+StepResult Stepper::synchronise(Votes votes, std::uint64_t cells) {
+  Stopwatch watch;
+  if (overlapped_) overlapped_->finish();
+  // One small reduction carries the losses; votes and digest ride on it. Halves of a digest add up
+  // without rounding.
+  const auto device = optimisers_.front().gradient().device();
+  const auto terms = static_cast<std::int64_t>(terms_.size());
+  auto values = at::cat({losses_.cpu(), at::tensor({votes.stop ? 1. : 0., votes.save ? 1. : 0.,
+                                                    static_cast<double>(cells & 0xffffffff),
+                                                    static_cast<double>(cells >> 32)},
+                                                   at::kDouble)});
   if (world_.size() > 1) {
-    values = values.to(optimisers_.front().gradient().device());
+    values = values.to(device);
     world_.all_reduce(values, comm::Op::kSum);
     values = values.cpu();
-    for (auto& optimiser : optimisers_) {
-      if (overlapped_) continue;
-      if (options_.shard)
-        world_.reduce_scatter(optimiser.gradient());
-      else
-        world_.all_reduce(optimiser.gradient(), comm::Op::kSum);
-    }
   }
-  touched_ = losses.touched;
+  if (!trees_.empty()) {
+    auto losses = values.narrow(0, 0, terms);
+    trees_.back().finish(losses);
+  }
+  sum_gradients();
   for (auto& mask : touched_) {
-    auto shared = mask.to(optimisers_.front().gradient().device());
+    auto shared = mask.to(device);
     if (world_.size() > 1) world_.all_reduce(shared, comm::Op::kMax);
     mask = shared.cpu();
   }
   times_.synchronise += watch.lap();
 
+  const auto* value = values.const_data_ptr<double>();
   StepResult result;
-  result.votes = {values[-2].item<double>() > 0, values[-1].item<double>() > 0};
-  for (std::size_t k = 0; k < losses.terms.size(); ++k) {
-    const auto& term = losses.terms[k];
-    const double value = values[static_cast<std::int64_t>(k)].item<double>();
-    require_finite(value, "loss '" + term.name + "'");
-    result.losses[term.name] = value;
-    if (term.name != term.group) result.losses[term.group] += term.weight * value;
+  result.votes = {value[terms] > 0, value[terms + 1] > 0};
+  result.cells = static_cast<std::uint64_t>(value[terms + 2]) +
+                 (static_cast<std::uint64_t>(value[terms + 3]) << 32);
+  for (std::int64_t k = 0; k < terms; ++k) {
+    const auto& term = terms_[static_cast<std::size_t>(k)];
+    require_finite(value[k], "loss '" + term.name + "'");
+    result.losses[term.name] = value[k];
+    if (term.name != term.group) result.losses[term.group] += term.weight * value[k];
   }
   return result;
 }
@@ -152,7 +207,7 @@ void Stepper::update(double schedule, StepResult& result) {
     if (options_.shard) world_.gather_shares(optimiser.value());
   }
   model_.after_step();
-  ++steps_;
+  passes_.start_at(passes_.steps() + 1);
 }
 
 }  // namespace cellmill::train

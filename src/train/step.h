@@ -1,7 +1,7 @@
 #pragma once
 // One training step, and the only place where order exists: losses of every group at the same
 // parameters, gradients, synchronisation, clipping, step, projection. N ranks on a batch do what
-// one rank does on the same batch.
+// one rank does on the same batch; with micro-shards they do it bit for bit.
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "comm/communicator.h"
+#include "comm/tree_sum.h"
 #include "models/model.h"
 #include "train/adamw.h"
 #include "train/bucketed_sum.h"
+#include "train/passes.h"
 
 namespace cellmill::train {
 
@@ -29,6 +31,7 @@ struct StepOptions {
   /// A rank has the moments of its share of the parameters and steps these alone. Without overlap
   /// it gets the sum of their gradients alone, too.
   bool shard = false;
+  PassOptions passes = {};  ///< micro-shards allow neither `overlap` nor `shard`
 };
 
 /// Seconds that a step spent where; sums up.
@@ -48,6 +51,7 @@ struct StepResult {
       losses;  ///< of the global batch, by term, unweighted; and each group's weighted total
   std::map<std::string, double> norms;  ///< of each group's gradient, before clipping
   Votes votes;                          ///< what any rank wanted
+  std::uint64_t cells = 0;              ///< digest of the global batch's (train/cell_order.h)
 };
 
 class Stepper {
@@ -61,20 +65,28 @@ class Stepper {
   StepResult gradients(const models::Losses& losses, Votes votes);
   void update(double schedule, StepResult& result);
 
-  models::StepContext context();
-  /// So many steps are done already.
-  void start_at(std::int64_t steps) { steps_ = steps; }
+  Passes& passes() { return passes_; }
   std::vector<AdamW>& optimisers() { return optimisers_; }
   const StepTimes& times() const { return times_; }
 
  private:
+  /// Before the first piece.
+  void begin();
+  /// Adds a piece's gradients, losses and masks to this rank's.
+  void backward(const models::Losses& losses, bool last);
+  /// This rank's over all ranks.
+  StepResult synchronise(Votes votes, std::uint64_t cells);
+  void sum_gradients();
+
   models::Model& model_;
   comm::Communicator& world_;
-  std::uint64_t seed_;
-  std::int64_t steps_ = 0;
   StepOptions options_;
+  Passes passes_;
   std::vector<AdamW> optimisers_;
   std::unique_ptr<BucketedSum> overlapped_;  // where sums overlap backward
+  std::vector<comm::TreeSum> trees_;         // with micro-shards: of each optimiser, then of losses
+  std::vector<models::LossTerm> terms_;      // names, weights and groups
+  at::Tensor losses_;                        // by term, of the pieces so far
   std::vector<at::Tensor> touched_;
   StepTimes times_;
 };

@@ -40,6 +40,7 @@ checkpoint::State to_checkpoint(const TrainingState& state, models::Model& model
                    {"evaluations_without_gain", state.evaluations_without_gain},
                    {"settled", state.settled},
                    {"points", state.points}};
+  if (state.cell_order) saved.numbers["cell_order"] = static_cast<std::int64_t>(*state.cell_order);
   saved.reals["best"] = state.best;
   state.interval.save("interval", saved.reals);
   state.epoch.save("epoch", saved.reals);
@@ -86,6 +87,9 @@ TrainingState from_checkpoint(const checkpoint::State& saved, const std::string&
   state.evaluations_without_gain = saved.numbers.at("evaluations_without_gain");
   state.settled = saved.numbers.at("settled");
   if (saved.numbers.contains("points")) state.points = saved.numbers.at("points");
+  state.cell_order.reset();
+  if (saved.numbers.contains("cell_order"))
+    state.cell_order = static_cast<std::uint64_t>(saved.numbers.at("cell_order"));
   state.best = saved.reals.at("best");
   state.interval.load("interval", saved.reals);
   state.epoch.load("epoch", saved.reals);

@@ -2,6 +2,7 @@
 // Everything that a run must remember to go on as if it had never stopped, and its form in a
 // checkpoint.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct TrainingState {
   std::int64_t evaluations_without_gain = 0;
   std::int64_t settled = 0;  ///< the last step whose points and evaluation are written
   std::int64_t points = 0;   ///< lines of metrics.jsonl up to it
+  /// Digest of which cells the steps saw (train/cell_order.h); none in a run that was begun before
+  /// there was one.
+  std::optional<std::uint64_t> cell_order = 0;
 };
 
 /// Keys: tensors "model/<parameter>", "model_buffer/<name>",

@@ -8,39 +8,13 @@ import random
 import signal
 import sys
 
-import h5py
 import numpy as np
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from training_place import Place, judge
+from training_place import MEASURED, Place, content, judge, same_bits, tensors, without_measured
 
-GOODPUT = {"goodput_" + part for part in ("compute", "data", "synchronise", "evaluation", "checkpoint", "other")}
-MEASURED = {"cells_per_second", "data_wait_seconds", "evaluation_seconds", "xxh3", *GOODPUT}
 EPOCH = 11  # steps: some 540 cells to train on
-
-
-def without_measured(lines):
-    return [{k: v for k, v in line.items() if k not in MEASURED} for line in lines]
-
-
-def content(checkpoint):
-    found = {}
-    with h5py.File(checkpoint / "state.h5") as file:
-        for name, value in file.attrs.items():
-            found["@" + name] = value
-        file.visititems(lambda name, item: found.update({name: item[()]} if isinstance(item, h5py.Dataset) else {}))
-    return found
-
-
-def tensors(checkpoint):
-    return {name: value for name, value in content(checkpoint).items() if getattr(value, "ndim", 0) > 0 and value.dtype != object}
-
-
-def same_bits(a, b):
-    a, b = np.asarray(a), np.asarray(b)
-    return a.dtype == b.dtype and a.shape == b.shape and (
-        a.tolist() == b.tolist() if a.dtype == object else a.tobytes() == b.tobytes())
 
 
 def same_run(broken, whole):

@@ -7,9 +7,14 @@ import sys
 import tempfile
 import time
 
+import h5py
+import numpy as np
+
 cellmill, mpirun = map(os.path.abspath, sys.argv[1:3])
 OPEN_MPI = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_mpi_yield_when_idle": "1"}
 ENVIRONMENT = {**os.environ, **OPEN_MPI, "OMP_NUM_THREADS": "1"}
+GOODPUT = {"goodput_" + part for part in ("compute", "data", "synchronise", "evaluation", "checkpoint", "comparison", "other")}
+MEASURED = {"cells_per_second", "data_wait_seconds", "arrival_skew_seconds", "evaluation_seconds", "xxh3", *GOODPUT}
 CONFIG = """
 data: {format: synthetic, synthetic_cells: 600, synthetic_genes: 40, synthetic_missing: 0.1, chunk_cells: 100}
 model:
@@ -66,6 +71,29 @@ class Place:
             assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
             time.sleep(0.0005)
         process.send_signal(how)
+
+
+def without_measured(lines):
+    return [{k: v for k, v in line.items() if k not in MEASURED} for line in lines]
+
+
+def content(checkpoint):
+    found = {}
+    with h5py.File(checkpoint / "state.h5") as file:
+        for name, value in file.attrs.items():
+            found["@" + name] = value
+        file.visititems(lambda name, item: found.update({name: item[()]} if isinstance(item, h5py.Dataset) else {}))
+    return found
+
+
+def tensors(checkpoint):
+    return {name: value for name, value in content(checkpoint).items() if getattr(value, "ndim", 0) > 0 and value.dtype != object}
+
+
+def same_bits(a, b):
+    a, b = np.asarray(a), np.asarray(b)
+    return a.dtype == b.dtype and a.shape == b.shape and (
+        a.tolist() == b.tolist() if a.dtype == object else a.tobytes() == b.tobytes())
 
 
 def says(place, code, *texts, settings=(), resume=False):

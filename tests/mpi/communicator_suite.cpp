@@ -5,6 +5,8 @@
 #include <catch2/catch.hpp>
 
 #include "comm/mpi_communicator.h"
+#include "comm/solo_communicator.h"
+#include "comm/tree_sum.h"
 #include "test_world.h"
 
 using namespace cellmill;
@@ -158,6 +160,52 @@ CATCH_TEST_CASE("reduce_scatter and gather_shares are all_reduce in two halves, 
           s.world->Communicator::gather_shares(flat);
           CATCH_CHECK(at::equal(flat, whole));
         }
+}
+
+CATCH_TEST_CASE("all_to_all gives each rank its rows of all") {
+  for (const Subject& s : subjects())
+    for (const std::int64_t rows : {0, 1, 3}) {
+      const std::int64_t ranks = s.world->size(), rank = s.world->rank();
+      // value: 1000 * from + row
+      const auto mine = (at::arange(ranks * rows) + 1000 * rank).view({-1, 1}).expand({-1, 500});
+      std::vector<at::Tensor> expected;
+      for (std::int64_t r = 0; r < ranks; ++r)
+        expected.push_back(at::arange(rank * rows, (rank + 1) * rows) + 1000 * r);
+      CATCH_CAPTURE(s.name, rows);
+      const auto sent = mine.contiguous().to(s.device);
+      for (const auto& got : {s.world->all_to_all(sent), s.world->Communicator::all_to_all(sent)})
+        CATCH_CHECK(at::equal(got.cpu(), at::cat(expected).view({-1, 1}).expand({-1, 500})));
+    }
+}
+
+CATCH_TEST_CASE("a tree of sums has the bits of one rank's, whatever the number of ranks") {
+  comm::SoloCommunicator solo;
+  for (const Subject& s : subjects())
+    for (const at::ScalarType type : {at::kFloat, at::kDouble})
+      for (const std::int64_t leaves : {4, 5, 7, 12, 24, 31})
+        for (const std::int64_t n : {1, 5, 3000, 1500000}) {
+          if (n > 3000 && (leaves != 12 || s.name != "host")) continue;
+          CATCH_CAPTURE(s.name, toString(type), leaves, n);
+          const auto leaf = [&](std::int64_t k) { return values(static_cast<int>(k), n, type); };
+          comm::TreeSum alone(solo, leaves), together(*s.world, leaves);
+          const std::int64_t ranks = s.world->size(), rank = s.world->rank();
+          for (int again = 0; again < 2; ++again) {  // it begins anew
+            auto expected = at::empty({n}, type), sum = at::empty({n}, type).to(s.device);
+            for (std::int64_t k = 0; k < leaves; ++k) alone.add(leaf(k));
+            alone.finish(expected);
+            for (auto k = leaves * rank / ranks; k < leaves * (rank + 1) / ranks; ++k)
+              together.add(leaf(k).to(s.device));
+            together.finish(sum);
+            CATCH_CHECK(at::equal(sum.cpu(), expected));
+            auto plain = at::zeros({n}, at::kDouble);
+            for (std::int64_t k = 0; k < leaves; ++k) plain += leaf(k);
+            CATCH_CHECK(at::allclose(expected.to(at::kDouble), plain, 0, 1e-4));
+          }
+        }
+  comm::Communicator& world = *test_world().host_world;
+  if (world.size() > 1)
+    CATCH_CHECK_THROWS_WITH(comm::TreeSum(world, world.size() - 1),
+                            Catch::Contains("fewer leaves than ranks"));
 }
 
 CATCH_TEST_CASE("gather stacks by rank, on the root alone") {

@@ -57,24 +57,22 @@ data::Batch whole_batch(std::int64_t step) {
   return feed.move(batch);
 }
 
-data::Batch cells_of(const data::Batch& batch, std::int64_t begin, std::int64_t end) {
-  const auto first = batch.indptr[begin].item<std::int64_t>();
-  const auto last = batch.indptr[end].item<std::int64_t>();
-  data::Batch part = batch;
-  part.indptr = (batch.indptr.slice(0, begin, end + 1) - first).contiguous();
-  part.indices = batch.indices.slice(0, first, last).contiguous();
-  part.values = batch.values.slice(0, first, last).contiguous();
-  part.labels = batch.labels.slice(0, begin, end).contiguous();
-  part.cells = batch.cells.slice(0, begin, end).contiguous();
-  return part;
-}
-
 /// Where the share of a rank begins.
 using Cut = std::int64_t (*)(std::int64_t rank, std::int64_t size);
 
 data::Batch share(const data::Batch& batch, Cut cut) {
   const auto& world = test_world();
-  return cells_of(batch, cut(world.rank, world.size), cut(world.rank + 1, world.size));
+  return data::cells_of(batch, cut(world.rank, world.size), cut(world.rank + 1, world.size));
+}
+
+/// The share that holds whole micro-shards.
+data::Batch divided(const data::Batch& batch, data::Shard shard) {
+  const auto begin = shard.begin(batch.size());
+  auto part = data::cells_of(batch, begin, shard.end(batch.size()));
+  const auto first = shard.begin(shard.micro_shards), last = shard.end(shard.micro_shards);
+  for (auto s = first; s <= last; ++s)
+    part.micro_shards.push_back(batch.size() * s / shard.micro_shards - begin);
+  return part;
 }
 
 CycleAutoencoderOptions small() {
@@ -220,6 +218,38 @@ void check_same_bits(const CycleAutoencoderOptions& options, train::StepOptions 
   }
 }
 
+/// Micro-shards in this world, and all of them on one rank: the same bits?
+void check_across_world_sizes(const CycleAutoencoderOptions& options) {
+  for (const std::int64_t micro_shards : {5, 12, 31}) {  // of 31 some are empty
+    const train::StepOptions stepping{.passes = {.micro_shards = micro_shards}};
+    comm::SoloCommunicator solo;
+    auto& world = test_world().tensors();
+    Side alone(options, solo, at::kFloat, stepping), together(options, world, at::kFloat, stepping),
+        plain(options, solo, at::kFloat);
+    for (auto* side : {&alone, &together, &plain}) survey(side->model, solo, nullptr);
+    for (std::int64_t step = 0; step < kSteps; ++step) {
+      const auto batch = whole_batch(step);
+      const auto expected = alone.stepper.step(divided(batch, {0, 1, micro_shards}), 1, {});
+      const auto got =
+          together.stepper.step(divided(batch, {world.rank(), world.size(), micro_shards}), 1, {});
+      const auto near = plain.stepper.step(batch, 1, {});
+      CATCH_CHECK(got.losses == expected.losses);
+      CATCH_CHECK(got.norms == expected.norms);
+      CATCH_CHECK(got.cells == expected.cells);
+      CATCH_CHECK(got.cells == near.cells);
+      for (const auto& [name, value] : near.losses) {
+        CATCH_INFO("loss " << name << " at step " << step);
+        CATCH_CHECK(std::abs(got.losses.at(name) - value) <= 1e-5 * std::abs(value));
+      }
+    }
+    const auto expected = alone.everything(), got = together.everything();
+    for (std::size_t k = 0; k < got.size(); ++k) {
+      CATCH_INFO(got[k].first << ", " << micro_shards << " micro-shards");
+      CATCH_CHECK(got[k].second.equal(expected[k].second));
+    }
+  }
+}
+
 void check_all(const CycleAutoencoderOptions& options, train::StepOptions stepping = {}) {
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     for (const Cut cut : {even, uneven, first_empty}) {
@@ -353,4 +383,41 @@ CATCH_TEST_CASE("a checkpoint is the same sharded or not, and resumed either way
       CATCH_CHECK(tensor.equal(expected.tensors.at(name)));
     }
   }
+}
+
+CATCH_TEST_CASE("a share in pieces steps as the whole does", "[step]") {
+  const train::StepOptions pieces{.passes = {.cells_at_once = 5}};
+  auto options = small();
+  check_all(options, pieces);
+  options.loss.labels_over = "known";
+  options.loss.match = 0.5;
+  options.loss.match_fields = {"type", "drug"};
+  options.optimiser.clip_norm = 0.05;
+  check_all(options, pieces);
+  options.compute = "factored";
+  check_all(options, pieces);
+  check_all(options,
+            {.overlap = true, .bucket_bytes = 1000, .shard = true, .passes = {.cells_at_once = 1}});
+}
+
+CATCH_TEST_CASE("micro-shards step to the same bits on any number of ranks", "[step]") {
+  auto options = small();
+  check_across_world_sizes(options);
+  options.compute = "factored";
+  check_across_world_sizes(options);
+  options.loss.labels_over = "known";
+  options.loss.match = 0.5;
+  options.loss.match_fields = {"type", "drug"};
+  options.optimiser.clip_norm = 0.05;
+  check_across_world_sizes(options);
+  options.compute = "dense";
+  check_across_world_sizes(options);
+}
+
+CATCH_TEST_CASE("fewer micro-shards than ranks are refused", "[step]") {
+  auto& world = test_world().tensors();
+  if (world.size() == 1) return;
+  CATCH_CHECK_THROWS_WITH(Side(small(), world, at::kFloat, {.passes = {.micro_shards = 1}}),
+                          "train.micro_shards: 1 of them cannot be dealt to " +
+                              std::to_string(world.size()) + " ranks");
 }

@@ -8,7 +8,7 @@ FORBIDDEN = {"utils", "util", "common", "helpers", "helper", "misc", "manager", 
 FOLDERS = {"src", "configs", "slurm", "tools", "tests", "benchmarks"}
 LONGEST = 400  # lines
 LONG = {
-    # "path": "why it is one file",
+    "tests/mpi/step_test.cpp": "one world of ranks, one table of settings that N ranks must step through as one does",
 }
 TEXTS = {".h", ".cpp", ".cu", ".cuh", ".py", ".sh", ".cmake", ""}
 
@@ -50,6 +50,7 @@ def names(root):
 
 
 GOOD = {
+    **{place: "\n" * 401 for place in LONG},
     "src/io/zip.h": "\n" * 400,
     "src/CMakeLists.txt": "",
     "tools/quickstart": "",

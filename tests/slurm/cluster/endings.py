@@ -76,7 +76,7 @@ def dead_rank(shop):
     """kill -9 of one of two ranks on a node ends the other within ten seconds; not tried again."""
     job = shop.train("dead", "--nodes=1", epochs=100000)
     shop.wait_step("dead", 20)
-    victim = shop.slurm.hosts.hosts[1].must("pgrep", "-x", "cellmill-cpu").split()[0]
+    victim = shop.slurm.hosts.hosts[1].must("pgrep", "^cellmill-c").split()[0]
     shop.slurm.hosts.hosts[1].must("kill", f"-{signal.SIGKILL.value}", victim)
     shop.slurm.wait("the other rank to end", lambda: not shop.processes(), 10)
     found = shop.wait_end(job, "FAILED")
@@ -85,7 +85,7 @@ def dead_rank(shop):
 
 
 def fruitless(shop):
-    """A program that always says 75 and saves nothing new is started three times."""
+    """A program that always says 75 and saves nothing new is given up."""
     stand_in = shop.folder / "stand-in"
     stand_in.write_text("#!/bin/bash\nmkdir -p run/checkpoints/step-000000007\ntouch run/checkpoints/step-000000007/manifest.json\nexit 75\n")
     os.chmod(stand_in, 0o755)

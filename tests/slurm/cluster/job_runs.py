@@ -54,10 +54,10 @@ class Workshop:
         return sorted(int(m.parent.name[5:]) for m in self.folder.glob(f"{name}/{run}/checkpoints/step-*/manifest.json"))
 
     def wait_step(self, name, step):
-        self.slurm.wait(f"step {step} of {name}", lambda: (self.steps(name) or [-1])[-1] >= step, 60)
+        self.slurm.wait(f"step {step} of {name}", lambda: (self.steps(name) or [-1])[-1] >= step, 180)
 
     def wait_end(self, job, state):
-        found = self.slurm.wait_state(job, *ENDED, seconds=120)
+        found = self.slurm.wait_state(job, *ENDED, seconds=240)
         require(found["JobState"] == state, f"job {job} is {found['JobState']} instead of {state}", self.log(job))
         return found
 
@@ -78,12 +78,12 @@ class Workshop:
             require(found == expected, f"{what} of {name} differ from the straight run's", f"{found}\n{expected}\n{self.log(job)}")
 
     def processes(self):
-        """Of the program, on all nodes."""
+        """Of the program (cellmill-cpu or -cuda), on all nodes."""
         lists = [self.slurm.hosts.hosts[i].run("ps", "-e", "-o", "stat=,comm=").stdout for i in range(1, len(self.slurm.hosts.hosts))]
-        return [line for text in lists for line in text.splitlines() if "cellmill-cpu" in line and not line.startswith("Z")]
+        return [line for text in lists for line in text.splitlines() if "cellmill-c" in line and not line.startswith("Z")]
 
     def require_rest(self, job, restarts):
         """The job has ended, stays so, and left nothing that runs."""
         require(self.slurm.job(job)["Restarts"] == str(restarts), f"not {restarts} restarts", str(self.slurm.job(job)))
         self.slurm.wait("processes to be gone", lambda: not self.processes(), 15)
-        require(not self.slurm.must("squeue", "--noheader").strip(), "something is in the queue")
+        self.slurm.wait("an empty queue", lambda: not self.slurm.must("squeue", "--noheader").strip(), 15)

@@ -149,6 +149,11 @@ class MiniSlurm:
                 raise AssertionError(f"job {job} did not go again\n{self.state_of_things()}")
             time.sleep(0.2)
 
+    def set_kill_wait(self, seconds):
+        conf = self.folder / "slurm.conf"
+        conf.write_text(re.sub(r"KillWait=\d+", f"KillWait={seconds}", conf.read_text()))
+        self.must("scontrol", "reconfigure")
+
     def power_cut(self, i):
         self.hosts.power_cut(i)
 

@@ -3,6 +3,7 @@ import re
 import time
 
 from job_runs import require
+from mini_slurm import KILL_WAIT
 
 
 def chain(shop):
@@ -47,7 +48,7 @@ def warned(shop):
 
 def require_going_on(shop, job):
     """It is put back and resumes; it is endless, so that is enough."""
-    shop.slurm.wait("the job to be put back", lambda: shop.slurm.job(job)["JobState"] == "PENDING", 20)
+    shop.slurm.wait("the job to be put back", lambda: shop.slurm.job(job)["JobState"] == "PENDING", 60)
     shop.slurm.go(job, 1)
     shop.slurm.wait("the run to go on", lambda: "resuming from" in shop.log(job), 30)
     shop.slurm.must("scancel", job)
@@ -113,9 +114,13 @@ def power_cut_noticed(shop):
 
 
 def limit(shop):
-    """The limit itself, without a warning: TERM to all, KILL five seconds later. The ranks save, the shell puts the job back."""
-    job = shop.train("limit", "--time=1", "--signal=B:URG@1", epochs=100000)
-    shop.slurm.wait("the limit", lambda: "ended with 75" in shop.log(job), 130)
+    """The limit itself, without a warning: TERM to all, KILL half a minute later, as by default. The ranks save, the shell puts the job back."""
+    shop.slurm.set_kill_wait(30)
+    try:
+        job = shop.train("limit", "--time=1", "--signal=B:URG@1", epochs=100000)
+        shop.slurm.wait("the limit", lambda: "ended with 75" in shop.log(job), 130)
+    finally:
+        shop.slurm.set_kill_wait(KILL_WAIT)
     require_going_on(shop, job)
 
 

@@ -98,6 +98,39 @@ CATCH_TEST_CASE("shares of any number of ranks join to the order of one", "[plan
   }
 }
 
+CATCH_TEST_CASE("micro-shards are the same cells on any number of ranks, which take whole ones",
+                "[plan]") {
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    const Case c(i);
+    const Plan plan = make_plan(c.index, &c.filter, 1, c.options);
+    const std::int64_t micro_shards = 1 + draw(i, 7, 24);
+    for (std::int64_t b = 0; b < plan.buffers(); ++b) {
+      const auto of = [&](const Plan::Share& share, const Plan::Cell& cell) {
+        return CellRef{share.blocks.at(cell.block).chunk, cell.row};
+      };
+      std::map<std::int64_t, std::vector<CellRef>> expected;  // by micro-shard, in order of place
+      for (std::int64_t s = 0; s < micro_shards; ++s) {
+        const auto share = plan.share(b, {s, micro_shards});
+        for (const auto& cell : share.cells) expected[s].push_back(of(share, cell));
+      }
+      for (std::int64_t ranks : {1, 2, 3, 5}) {
+        if (ranks > micro_shards) continue;
+        std::map<std::int64_t, std::vector<CellRef>> found;
+        for (std::int64_t r = 0; r < ranks; ++r) {
+          const Shard shard{r, ranks, micro_shards};
+          const auto share = plan.share(b, shard);
+          for (const auto& cell : share.cells) {
+            CATCH_REQUIRE(cell.micro_shard >= shard.begin(micro_shards));
+            CATCH_REQUIRE(cell.micro_shard < shard.end(micro_shards));
+            found[cell.micro_shard].push_back(of(share, cell));
+          }
+        }
+        CATCH_REQUIRE(found == expected);
+      }
+    }
+  }
+}
+
 CATCH_TEST_CASE("a rank takes near its part of every batch, of blocks of its own", "[plan]") {
   const Plan plan =
       make_plan(chunks_of({60000, 50000, 70001}), nullptr, 2, {.global_batch = 1024, .seed = 3});

@@ -15,7 +15,7 @@ CATCH_TEST_CASE("the shares of a run add up to one, and the rest is 'other'") {
   StepTimes times{.forward = 0.004, .backward = 0.005, .synchronise = 0.002, .optimise = 0.001};
   goodput.steps(times);
   const auto shares = goodput.shares();
-  CATCH_REQUIRE(shares.size() == 6);
+  CATCH_REQUIRE(shares.size() == 7);
   double sum = 0;
   for (const auto& [name, share] : shares) sum += share;
   CATCH_CHECK(sum == Approx(1));
@@ -29,5 +29,5 @@ CATCH_TEST_CASE("goodput is said in one line") {
   Goodput goodput;
   std::this_thread::sleep_for(std::chrono::milliseconds(5));
   CATCH_CHECK_THAT(goodput.text(), Contains("goodput of 0.0 s: compute 0.0 %, data 0.0 %") &&
-                                       Contains("checkpoint 0.0 %, other 100.0 %"));
+                                       Contains("comparison 0.0 %, other 100.0 %"));
 }

@@ -107,3 +107,18 @@ CATCH_TEST_CASE("what does not make another run may change, and is noted", "[run
   CATCH_CHECK(opening(path, changed, true) == "no error");
   CATCH_CHECK(io::read_text(path / "config.yaml") == io::sealed_text(changed));
 }
+
+CATCH_TEST_CASE("a setting that is newer than the run had its default", "[run folder]") {
+  const io::Scratch scratch;
+  const fs::path path = scratch.folder / "run";
+  CATCH_CHECK(opening(path, settings(), false) == "no error");
+  auto older = settings();
+  const auto line = older.find("  deterministic: same_world_size\n");
+  CATCH_REQUIRE(line != std::string::npos);
+  older.erase(line, older.find('\n', line) + 1 - line);
+  io::write_text_atomically(path / "config.yaml", io::sealed_text(older));
+  CATCH_CHECK_THAT(
+      opening(path, settings([](auto& o) { o.train.deterministic = "across_world_sizes"; }), true),
+      Contains("train.deterministic: there (absent), here across_world_sizes"));
+  CATCH_CHECK(opening(path, settings(), true) == "no error");
+}
