@@ -154,8 +154,13 @@ void read_options(const Json& c, FactorOptions& o) {
   o.modality = c["scale"] == 1e6 ? "bulk" : "single_cell";
   o.likelihood = c["likelihood"];
   o.variance_floor = c["std_eps"];
-  o.network = {c["hidden"],       c["blocks"], c["expand"],    c["prior_hidden"],
-               c["prior_blocks"], c["act"],    c["adv_hidden"]};
+  o.network.hidden = c["hidden"];
+  o.network.blocks = c["blocks"];
+  o.network.expand = c["expand"];
+  o.network.prior_hidden = c["prior_hidden"];
+  o.network.prior_blocks = c["prior_blocks"];
+  o.network.activation = c["act"];
+  o.network.adversary_hidden = c["adv_hidden"];
   o.loss.reconstruction = c["w_rec"];
   o.loss.prior_reconstruction = c["w_prior"];
   o.loss.kl = c["beta"];
@@ -165,8 +170,12 @@ void read_options(const Json& c, FactorOptions& o) {
     o.loss.each[field] = fmt::format("{}", weight.get<double>());
   o.loss.adversary = c["w_adv"];
   o.loss.read = c["clf_input"];
-  o.optimiser = {c["lr"],       c["weight_decay"], c["betas"][0],
-                 c["betas"][1], c["eps"],          c["clip_norm"]};
+  o.optimiser.learning_rate = c["lr"];
+  o.optimiser.weight_decay = c["weight_decay"];
+  o.optimiser.beta1 = c["betas"][0];
+  o.optimiser.beta2 = c["betas"][1];
+  o.optimiser.epsilon = c["eps"];
+  o.optimiser.clip_norm = c["clip_norm"];
 }
 
 }  // namespace
