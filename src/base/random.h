@@ -23,7 +23,8 @@ enum class Use : std::uint64_t {
   kTest,
   kPack,
   kNoise,
-  kDropout
+  kDropout,
+  kProbe
 };
 
 inline std::uint64_t mix(std::uint64_t x) {

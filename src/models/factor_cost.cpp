@@ -53,12 +53,15 @@ StepForms factor_step_forms(const FactorOptions& options, const FactorShape& siz
   c.flop = 2 * shape.cells * 3 * inner + decodings * 2 * 3 * wide * hidden;
   (sparse ? c.sparse_flop : c.flop) +=
       2 * 2 * hidden * (sparse ? shape.cells * shape.nonzeros : wide);
-  // The likelihood: counts are laid out, logits made, normalised, multiplied, and all that back.
-  c.moved = kFloat * (decodings * 10 * wide + 8 * genes * hidden);
+  // Sparse counts take one pass over logits, which becomes the gradient; others are laid out,
+  // logits normalised, multiplied, and all that back.
+  const bool one_pass = shape.on_host && options.chosen_likelihood() == "multinomial";
+  const double passes = one_pass ? 5 : 10, matrices = one_pass ? 2 : 5;
+  c.moved = kFloat * (decodings * passes * wide + 8 * genes * hidden);
   c.moved += (4 + 1 + 8 / shape.shares) * kFloat * c.parameters;
   c.summed = shape.ranks > 1 ? kFloat * c.parameters : 0;
   c.resident = (2 + 2 / shape.shares) * kFloat * c.parameters;
-  c.working = kFloat * (decodings * 5 * wide + 3 * genes * hidden);
+  c.working = kFloat * (decodings * matrices * wide + 3 * genes * hidden);
   return {{{"dense", c}}, 0};
 }
 

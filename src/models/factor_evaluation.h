@@ -1,12 +1,17 @@
 #pragma once
 // Scores of the factor model on held-out cells:
 //   loss/...                                the training losses, KL at its full weight
-//   accuracy/F, macro_f1/F, calibration/F   heads on the latents' means (calibration: ECE); of a
-//                                           label with several values any one is right
-//   pearson/genes, pearson/samples          reconstruction from the means, in the space of y
+//   accuracy/F, macro_f1/F            heads on the latents' means; of a label with several values
+//                                     any one is right
+//   calibration/F, .../unscaled/F     ECE at the field's temperature, and at 1; temperature/F
+//   probe/F/LATENT                    balanced accuracy of a linear probe of each field on each
+//                                     latent; on another than its own: leakage
+//   pearson/genes, pearson/samples    reconstruction from the means, in the space of y
+// `scores` gives the model the fields' temperatures.
 #include "metrics/calibration.h"
 #include "metrics/classification.h"
 #include "metrics/correlation.h"
+#include "metrics/linear_probe.h"
 #include "models/factor_model.h"
 
 namespace cellmill::models {
@@ -25,6 +30,8 @@ class FactorEvaluation final : public Evaluation {
     metrics::Calibration calibrated;
   };
   void classify(const FactorInput& input, const Gaussians& posterior);
+  void sample(const data::Batch& batch, const FactorInput& input, const Gaussians& posterior);
+  void add_probes(std::vector<Score>& scores) const;
 
   FactorModel& model_;
   std::vector<std::string> loss_names_;
@@ -32,6 +39,7 @@ class FactorEvaluation final : public Evaluation {
   at::Tensor losses_;  ///< [terms + 1]: sums over cells, and cells
   std::vector<Head> heads_;
   metrics::Correlation correlation_;
+  metrics::LinearProbe probe_;
 };
 
 }  // namespace cellmill::models

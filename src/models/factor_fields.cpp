@@ -79,6 +79,7 @@ FactorField made(const std::string& name, std::size_t group, const FactorFieldOp
   const auto count = static_cast<std::int64_t>(texts.categories.size());
   if (field.is_category()) {
     field.table = word_places(field, texts);
+    if (options.min_count > 1) field.known = at::ones({field.size()}, dtype);
     return field;
   }
   field.table = at::zeros({count + 1, field.width()}, dtype);
@@ -176,12 +177,24 @@ void fit_number(FactorField& field, const data::Field& texts, const at::Tensor& 
   field.table.copy_(table);
 }
 
+void keep_frequent(FactorField& field, const at::Tensor& cells, std::int64_t min_count) {
+  if (!field.known.defined()) return;
+  const auto places =
+      field.table.slice(0, 0, field.texts());  // a text has a word once or not at all
+  const auto of_text = cells.to(places.device()).unsqueeze(1).expand_as(places);
+  const auto of_word = at::zeros({field.size() + 1}, of_text.options())
+                           .index_add_(0, places.flatten(), of_text.flatten())
+                           .narrow(0, 0, field.size());
+  field.known.copy_(of_word >= min_count);
+}
+
 at::Tensor encoded(const FactorField& field, const at::Tensor& codes, at::ScalarType dtype) {
   const auto rows = field.table.index_select(0, codes.masked_fill(codes < 0, field.texts()));
   if (!field.is_category()) return rows;
-  return at::zeros({codes.size(0), field.size() + 1}, rows.options().dtype(dtype))
-      .scatter_(1, rows, 1)
-      .narrow(1, 0, field.size());
+  const auto words = at::zeros({codes.size(0), field.size() + 1}, rows.options().dtype(dtype))
+                         .scatter_(1, rows, 1)
+                         .narrow(1, 0, field.size());
+  return field.known.defined() ? words * field.known : words;
 }
 
 }  // namespace cellmill::models

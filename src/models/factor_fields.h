@@ -37,6 +37,7 @@ struct FactorField {
   /// where it has no more.
   at::Tensor table;
   at::Tensor spread;     ///< numbers: [units, 2] mean and deviation of the value
+  at::Tensor known;      ///< categories: [words] 0 for those of too few cells; undefined: all are
   at::Tensor embedding;  ///< [words, E] given vectors, which the prior reads too
 
   std::int64_t size() const { return static_cast<std::int64_t>(words.size()); }
@@ -53,6 +54,9 @@ std::vector<FactorField> factor_fields(const FactorFieldOptions& options,
 /// Makes the scaled values of a number's table from how many training cells have each text, [texts]
 /// float64.
 void fit_number(FactorField& field, const data::Field& texts, const at::Tensor& cells);
+
+/// Makes `known`, if it is defined, from the same counts.
+void keep_frequent(FactorField& field, const at::Tensor& cells, std::int64_t min_count);
 
 /// [B, width] of codes [B].
 at::Tensor encoded(const FactorField& field, const at::Tensor& codes, at::ScalarType dtype);

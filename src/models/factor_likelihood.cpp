@@ -12,10 +12,6 @@ at::Tensor normal_nll(const at::Tensor& y, const at::Tensor& mean, const at::Ten
   return (std::log(2 * std::numbers::pi) + log_variance + error).sum(1) / 2;
 }
 
-at::Tensor multinomial_nll(const at::Tensor& counts, const at::Tensor& logits) {
-  return -(counts * at::log_softmax(logits, 1)).sum(1);
-}
-
 at::Tensor negative_binomial_nll(const at::Tensor& counts, const at::Tensor& logits,
                                  const at::Tensor& log_theta) {
   const auto theta = at::exp(log_theta);

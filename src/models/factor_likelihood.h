@@ -1,15 +1,12 @@
 #pragma once
 // How likely counts are under a decoder's output, as pure functions. Every result is [B], the
-// negative logarithm summed over genes.
+// negative logarithm summed over genes. The multinomial one: nn/multinomial.h.
 #include <ATen/core/Tensor.h>
 
 namespace cellmill::models {
 
 /// y [B, G] about `mean` with learned variances, log_variance [G].
 at::Tensor normal_nll(const at::Tensor& y, const at::Tensor& mean, const at::Tensor& log_variance);
-
-/// Counts [B, G] under softmax(logits), without the coefficient, which no parameter moves.
-at::Tensor multinomial_nll(const at::Tensor& counts, const at::Tensor& logits);
 
 /// Negative binomial of mean max(sum of counts, 1) * softmax(logits) and dispersion exp(log_theta).
 at::Tensor negative_binomial_nll(const at::Tensor& counts, const at::Tensor& logits,

@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "models/factor_likelihood.h"
+#include "models/factor_markers.h"
+#include "nn/multinomial.h"
 
 namespace cellmill::models {
 
@@ -36,14 +38,31 @@ FactorModel::FactorModel(const FactorOptions& options, const data::Vocabulary& v
     const auto& o = options.correction;
     corrections_.emplace(vocabulary, o.targets, o.kinds);
   }
-  std::int64_t texts = 0;
-  for (const auto& field : network_.fields()) texts += field.texts();
-  surveyed_ = at::zeros({3 * network_.shape().genes + 1 + texts}, at::kDouble);
+  std::int64_t sums = 3 * network_.shape().genes + 1;
+  for (const auto& field : network_.fields()) {
+    sums += field.texts();
+    if (chooses_markers(field)) sums += marker_sums_size(field.size(), network_.shape().genes);
+  }
+  surveyed_ = at::zeros({sums}, at::kDouble);
+  for (const auto& name : options.markers.fields)
+    if (std::none_of(network_.fields().begin(), network_.fields().end(), [&](const auto& field) {
+          return field.name == name && chooses_markers(field);
+        }))
+      throw UsageError("model.factor_model.markers.fields: no category field '" + name + "'",
+                       "name fields that the data have", Exit::kConfig);
+}
+
+bool FactorModel::chooses_markers(const FactorField& field) const {
+  const auto& names = options_.markers.fields;
+  return field.is_category() && std::find(names.begin(), names.end(), field.name) != names.end();
 }
 
 FactorModel::FactorModel(const FactorOptions& options, const FactorShape& shape, std::uint64_t seed,
                          at::ScalarType dtype)
-    : options_(options), dtype_(dtype), network_(options, shape, seed, dtype) {
+    : options_(options),
+      dtype_(dtype),
+      network_(options, shape, seed, dtype),
+      temperatures_(at::ones({static_cast<std::int64_t>(shape.fields.size())}, at::kDouble)) {
   if (network_.latent() == 0)
     throw UsageError("the factor model needs at least one metadata field with values",
                      "name fields with data.fields, or set model.factor_model.latents",
@@ -59,8 +78,10 @@ std::vector<Group> FactorModel::groups() {
 
 std::vector<std::pair<std::string, at::Tensor>> FactorModel::buffers() {
   std::vector<std::pair<std::string, at::Tensor>> all = {{"gene_mean", network_.gene_mean},
-                                                         {"gene_variance", network_.gene_variance}};
+                                                         {"gene_variance", network_.gene_variance},
+                                                         {"temperatures", temperatures_}};
   for (const auto& field : network_.fields()) {
+    if (field.known.defined()) all.emplace_back("known." + field.name, field.known);
     if (field.is_category()) continue;
     all.emplace_back("table." + field.name, field.table);
     all.emplace_back("spread." + field.name, field.spread);
@@ -112,9 +133,9 @@ at::Tensor FactorModel::nll(const FactorInput& input, const at::Tensor& decoded,
   if (likelihood == "normal")
     return normal_nll(nn::densify(network_.normalised(input), dtype_), decoded,
                       network_.parameter(from_prior ? "lik.log_var_prior" : "lik.log_var"));
-  const auto counts = nn::densify(input.counts, dtype_);
-  if (likelihood == "multinomial") return multinomial_nll(counts, decoded);
-  return negative_binomial_nll(counts, decoded, network_.parameter("lik.log_theta"));
+  if (likelihood == "multinomial") return nn::multinomial_nll(input.counts, decoded);
+  return negative_binomial_nll(nn::densify(input.counts, dtype_), decoded,
+                               network_.parameter("lik.log_theta"));
 }
 
 at::Tensor FactorModel::field_loss(const FactorField& field, const at::Tensor& z,
@@ -188,12 +209,18 @@ FactorOutputs FactorModel::run(const FactorInput& input, const FactorNoise& nois
 std::vector<at::Tensor> FactorModel::probabilities(const FactorInput& input) {
   const at::NoGradGuard no_gradients;
   const auto q = network_.encode(input, {});
-  std::vector<at::Tensor> all;
-  for (const auto& field : network_.shape().fields)
-    all.push_back(network_.has_head(field)
-                      ? at::softmax(network_.logits(field, q[field.group].mean), 1)
-                      : at::Tensor());
+  const auto& fields = network_.shape().fields;
+  std::vector<at::Tensor> all(fields.size());
+  for (std::size_t f = 0; f < fields.size(); ++f) {
+    if (!network_.has_head(fields[f])) continue;
+    const auto logits = network_.logits(fields[f], q[fields[f].group].mean);
+    all[f] = at::softmax(logits / temperatures_[static_cast<std::int64_t>(f)].item<double>(), 1);
+  }
   return all;
+}
+
+void FactorModel::set_temperature(std::size_t field, double temperature) {
+  temperatures_[static_cast<std::int64_t>(field)] = temperature;
 }
 
 at::Tensor FactorModel::generate(const FactorInput& metadata, const at::Tensor& eps,

@@ -69,12 +69,17 @@ class FactorModel final : public Model {
   /// [B, G] log1p of scaled counts that a decoder's output stands for.
   at::Tensor expected(const at::Tensor& decoded) const;
   FactorNetwork& network() { return network_; }
+  /// Divides the logits of a field's head where probabilities are asked for; an evaluation finds
+  /// it.
+  void set_temperature(std::size_t field, double temperature);
 
  private:
   friend class FactorEvaluation;
   at::Tensor nll(const FactorInput& input, const at::Tensor& decoded, bool from_prior) const;
   at::Tensor field_loss(const FactorField& field, const at::Tensor& z,
                         const at::Tensor& metadata) const;
+  void finish_fields();
+  bool chooses_markers(const FactorField& field) const;
   double kl_weight(std::int64_t step) const;
   double label_weight(const std::string& field) const;
 
@@ -82,7 +87,10 @@ class FactorModel final : public Model {
   data::Vocabulary vocabulary_;
   at::ScalarType dtype_;
   FactorNetwork network_;
-  at::Tensor surveyed_;  ///< float64: sums over genes of y, y^2, counts; cells; texts of each field
+  at::Tensor temperatures_;  ///< [fields] float64
+  /// float64: sums by gene of y, y^2, counts; cells; of each field the cells of texts and, where it
+  /// chooses markers, its sums of them.
+  at::Tensor surveyed_;
   std::optional<FactorCorrections> corrections_;
 };
 

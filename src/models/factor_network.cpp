@@ -13,6 +13,7 @@ namespace {
 
 constexpr double kNormEpsilon = 1e-5;
 constexpr double kLogVarianceLimit = 8;
+constexpr double kNever = -1e4;  // a logit: probability 0 without a NaN anywhere
 
 std::string group_name(std::size_t group) { return kFactorGroupNames[group]; }
 
@@ -160,7 +161,8 @@ at::Tensor FactorNetwork::first_layer(const FactorInput& input, const FactorNois
   const auto weight = parameter("enc.in.weight") / deviation;
   const auto constant = parameter("enc.in.bias") - at::mv(weight, gene_mean);
   if (!at::GradMode::is_enabled()) return nn::multiply(y, weight.t().contiguous()) + constant;
-  return nn::gene_products(y, {}, {{weight}}, {}, tables_).expression.front() + constant;
+  return nn::gene_products(y, {}, {nn::GeneWeight{weight}}, {}, tables_).expression.front() +
+         constant;
 }
 
 Gaussian FactorNetwork::gaussian(const std::string& name, const at::Tensor& h) const {
@@ -240,7 +242,8 @@ at::Tensor FactorNetwork::decode(const Latents& z, const FactorInput& input,
 }
 
 at::Tensor FactorNetwork::logits(const FactorField& field, const at::Tensor& z) const {
-  return linear("clf." + field.name, z);
+  const auto logits = linear("clf." + field.name, z);
+  return field.known.defined() ? logits + kNever * (1 - field.known) : logits;
 }
 
 at::Tensor FactorNetwork::value(const FactorField& field, const at::Tensor& z) const {
@@ -269,6 +272,7 @@ void FactorNetwork::to(c10::Device device) {
   for (auto& field : shape_.fields) {
     move(field.table);
     move(field.spread);
+    move(field.known);
     move(field.embedding);
   }
 }

@@ -18,6 +18,13 @@ void describe(config::Schema& s, FactorFieldOptions& o) {
   s.field("numbers", o.numbers, "of these, numbers with a unit: '10 um'");
   s.field("ages", o.ages, "of these, ages: '45' or '45 year'");
   s.field("prior_only", o.prior_only, "of these, those that no head predicts");
+  s.field("min_count", o.min_count, "training cells that a category needs to be known",
+          at_least(1));
+}
+
+void describe(config::Schema& s, FactorMarkerOptions& o) {
+  s.field("fields", o.fields, "fields whose values tell which genes; empty: it reads all genes");
+  s.field("genes", o.genes, "genes a field: those of the largest F statistic", at_least(1));
 }
 
 void describe(config::Schema& s, FactorLatentOptions& o) {
@@ -91,6 +98,7 @@ void describe(config::Schema& s, FactorOptions& o) {
   s.field("variance_floor", o.variance_floor, "added to a gene's variance where it is divided by",
           positive());
   s.section("fields", o.fields, "which metadata belong to which latent");
+  s.section("markers", o.markers, "genes that the encoder reads, chosen by the training labels");
   s.section("latents", o.latents, "widths of the three latents");
   s.section("network", o.network, "widths and depths");
   s.section("dropout", o.dropout, "fractions that are dropped in training");

@@ -23,11 +23,18 @@ struct FactorFieldOptions {
   std::vector<std::string> numbers = {"dose", "time"};  ///< "10 um": unit and log of the value
   std::vector<std::string> ages = {"age"};              ///< "45" or "45 year": the value itself
   std::vector<std::string> prior_only = {"study"};      ///< no head predicts them
+  std::int64_t min_count = 1;  ///< training cells of a category; of fewer it is as missing
 };
 
 struct FactorLatentOptions {
   std::int64_t biological = 16, technical = 8, perturbation = 8;
   bool without_fields = false;  ///< keep the latent of a group that has no field, prior N(0, I)
+};
+
+/// Genes that the encoder reads; the decoder models all.
+struct FactorMarkerOptions {
+  std::vector<std::string> fields;  ///< whose values they tell apart; empty: it reads every gene
+  std::int64_t genes = 50;          ///< a field
 };
 
 struct FactorNetworkOptions {
@@ -71,6 +78,7 @@ struct FactorOptions {
   std::string likelihood = "auto";       ///< auto: by modality | multinomial | nb | normal
   double variance_floor = 1;             ///< x = (y - mean) / sqrt(variance + this)
   FactorFieldOptions fields;
+  FactorMarkerOptions markers;
   FactorLatentOptions latents;
   FactorNetworkOptions network;
   FactorDropoutOptions dropout;

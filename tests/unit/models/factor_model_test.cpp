@@ -145,7 +145,8 @@ CATCH_TEST_CASE("losses and gradients of shards add up to the whole's", "[factor
     const auto whole = batch(13);
     const auto gradients = [&](const std::vector<data::Batch>& parts,
                                std::map<std::string, double>& sums) {
-      for (auto& p : model.network().parameters()) at::Tensor(p.value).mutable_grad() = at::Tensor();
+      for (auto& p : model.network().parameters())
+        at::Tensor(p.value).mutable_grad() = at::Tensor();
       for (const auto& part : parts) {
         models::StepContext context;
         context.step = 3;
