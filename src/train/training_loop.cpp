@@ -142,9 +142,10 @@ void TrainingRun::record_interval() {
     recorder_->point(state_.steps, state_.position.epoch, "train", values, std::move(measured));
   }
   if (progress_) {
-    progress_->update(state_.steps,
-                      fmt::format("epoch {} loss {:.4g} {:.0f} cells/s", state_.position.epoch,
-                                  values.at("loss/generator"), speed));
+    progress_->update(
+        state_.steps,
+        fmt::format("epoch {} loss {:.4g} {:.0f} cells/s", state_.position.epoch,
+                    values.at("loss/" + stepper_->optimisers().front().name()), speed));
   }
   state_.interval.clear();
 }
