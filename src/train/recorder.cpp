@@ -17,7 +17,9 @@ using io::Json;
 
 namespace {
 
-const fs::path& without_later(const fs::path& file, std::int64_t first) {
+constexpr const char *kInfluences = "influence.jsonl", *kSessions = "sessions.jsonl";
+
+fs::path without_later(const fs::path& file, std::int64_t first) {
   if (fs::exists(file)) {
     std::int64_t number = 0;
     io::LineFile::filter(file, [&](std::string_view line) {
@@ -40,9 +42,10 @@ std::string folder_without_later(const fs::path& folder, std::int64_t first) {
 
 Recorder::Recorder(const fs::path& folder, std::int64_t first)
     : lines_(without_later(folder / "metrics.jsonl", first)),
-      influences_(without_later(folder / "influence.jsonl", first)),
-      sessions_(without_later(folder / "sessions.jsonl", std::numeric_limits<std::int64_t>::max())),
+      folder_(folder),
       events_(folder_without_later(folder, first)) {
+  without_later(folder / kInfluences, first);
+  without_later(folder / kSessions, std::numeric_limits<std::int64_t>::max());
   if (first > 0) events_.restart_at(first);  // for a TensorBoard that is open already
 }
 
@@ -70,6 +73,10 @@ void Recorder::append(io::LineFile& file, const std::string& line) {
   }
 }
 
+void Recorder::append_to(const std::string& name, const Json& line) {
+  append(others_.try_emplace(name, folder_ / name).first->second, io::sealed_json(line.dump()));
+}
+
 void Recorder::influence(std::int64_t step, std::vector<HeadInfluence> heads) {
   if (heads.empty()) return;
   writer_.run([this, step, heads = std::move(heads)] {
@@ -82,7 +89,7 @@ void Recorder::influence(std::int64_t step, std::vector<HeadInfluence> heads) {
     events_.text("metadata/head_influence_l2_stats", table, step);
     Json line = {{"step", step}, {"heads", Json::object()}};
     for (const auto& h : heads) line["heads"][h.head] = {h.mean, h.low, h.high};
-    append(influences_, io::sealed_json(line.dump()));
+    append_to(kInfluences, line);
   });
 }
 
@@ -90,7 +97,7 @@ void Recorder::session(Json facts, std::int64_t step) {
   writer_.run([this, facts = std::move(facts), step] {
     Json line = {{"step", step}};
     line.update(facts);
-    append(sessions_, io::sealed_json(line.dump()));
+    append_to(kSessions, line);
   });
 }
 
@@ -106,7 +113,8 @@ void Recorder::flush() {
   std::promise<void> done;
   writer_.run([&] {
     try {
-      for (auto* file : {&lines_, &influences_, &sessions_}) file->sync();
+      lines_.sync();
+      for (auto& [name, file] : others_) file.sync();
       events_.flush();
       done.set_value();
     } catch (...) {

@@ -45,8 +45,11 @@ class Recorder {
 
  private:
   void append(io::LineFile& file, const std::string& line);
+  void append_to(const std::string& name, const io::Json& line);
 
-  io::LineFile lines_, influences_, sessions_;
+  io::LineFile lines_;
+  std::filesystem::path folder_;
+  std::map<std::string, io::LineFile> others_;  // by name, opened when there is a line for them
   io::EventWriter events_;
   bool refused_ = false;  // the last line
   Background writer_;     // last: its work uses the files

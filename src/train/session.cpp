@@ -9,6 +9,7 @@
 #include <map>
 
 #include "base/format.h"
+#include "base/process.h"
 #include "comm/versions.h"
 #include "train/system_facts.h"
 
@@ -22,8 +23,8 @@ std::string processor() {
   return "unknown";
 }
 
-std::string now() {
-  const std::time_t time = std::time(nullptr);
+std::string started() {
+  const std::time_t time = std::time(nullptr) - static_cast<std::time_t>(process_age());
   char text[32];
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&time));
   return text;
@@ -41,7 +42,7 @@ io::Json describe_session(comm::World& world) {
   const auto facts = system_facts();
   const auto gpus = comm::accelerators();
   const std::string launcher = comm::launcher();
-  io::Json json = {{"started", now()},
+  io::Json json = {{"started", started()},
                    {"cellmill", CELLMILL_VERSION},
                    {"ranks", world.size},
                    {"hosts", names},

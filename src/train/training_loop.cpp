@@ -12,9 +12,7 @@
 namespace cellmill::train {
 
 Exit TrainingRun::run() {
-  const auto session = describe_session(world_);
   if (world_.rank == 0) {
-    recorder_->session(session, state_.steps);
     if (state_.steps == 0) {
       recorder_->settings(config_,
                           {{"model", o_.model.name},
@@ -67,8 +65,11 @@ void TrainingRun::next_step() {
   goodput_.add(Goodput::Part::kData, own_.data);
   own_.compute = own_seconds([&] { step(batch); });
   stragglers_.step(std::exchange(own_, {}));
-  if (state_.steps == first_step_ + 1)
+  if (state_.steps == first_step_ + 1) {
     log::info("first step done {:.2f} s after the program's start", process_age());
+    auto session = describe_session(world_);
+    if (recorder_) recorder_->session(std::move(session), first_step_);
+  }
   if (interfere_) interfere_(state_.steps, *model_);
   const auto every = o_.replicas.compare_every_steps;
   if (every > 0 && state_.steps % every == 0) compare();
