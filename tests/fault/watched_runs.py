@@ -66,7 +66,6 @@ def killed_while_training(place):
 def stopped_while_training(place):
     running = place.start(*QUICK, *ENDLESS, ranks=2)
     until(running, "first step done")
-    time.sleep(1)  # a rank that was never heard is not judged: stopped in its first half second, it is not named
     os.kill(process_of(running, 0), signal.SIGSTOP)
     judged(place.run / "failure.json", running.end(20), {72}, 0, "rank 0 hangs: no heartbeat for", "cellmill::")
 
