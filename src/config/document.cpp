@@ -131,7 +131,10 @@ Node parse_yaml(const std::string& text) {
                         second.start.column + 1);
     return std::move(first.root);
   } catch (const YAML::Exception& e) {
-    throw SyntaxError("not YAML: " + e.msg, e.mark.line + 1, e.mark.column + 1);
+    const int line = e.mark.line + 1, column = e.mark.column + 1;
+    const bool star = excerpt(text, line, column).find('*') != std::string::npos;
+    throw SyntaxError("not YAML: " + e.msg, line, column,
+                      star ? "a text that begins with * stands in quotes" : "");
   }
 }
 

@@ -32,9 +32,10 @@ struct Entry {
 
 /// What the parser did not understand.
 struct SyntaxError : std::runtime_error {
-  SyntaxError(const std::string& what, int line, int column)
-      : std::runtime_error(what), line(line), column(column) {}
+  SyntaxError(const std::string& what, int line, int column, std::string hint = "")
+      : std::runtime_error(what), line(line), column(column), hint(std::move(hint)) {}
   int line, column;
+  std::string hint;
 };
 
 /// Parses one document; an empty text is a kNull. Throws SyntaxError, also for a second document.

@@ -54,10 +54,7 @@ class Reader {
       const Node root = parse_yaml(layer.file->text);
       if (root.kind != Node::Kind::kNull) read_section(layer, root, "");
     } catch (const SyntaxError& e) {
-      const bool star = std::string_view(e.what()).starts_with("not YAML") &&
-                        excerpt(layer.file->text, e.line, e.column).find('*') != std::string::npos;
-      complain(layer, e.line, e.column, e.what(),
-               star ? "a text that begins with * stands in quotes" : "");
+      complain(layer, e.line, e.column, e.what(), e.hint);
     }
   }
 

@@ -77,6 +77,12 @@ def store_of(place):
     return ["--set", "data.format=pack", "--set", f"data.path={path}"]
 
 
+def opens_a_pipe(process):
+    """Whether a thread of it waits in the kernel for somebody who writes."""
+    waits = pathlib.Path(f"/proc/{process}/task").glob("*/wchan")
+    return any("wait_for_partner" in wait.read_text() for wait in waits)
+
+
 def blocked_while_opening(place):
     ended = place.start(*QUICK, *store_of(place), ranks=2).end(30)
     failure = judged(place.path / "run.failure.json", ended, {72}, None, "hangs: no progress for 3 s", "cellmill::")  # both hang
@@ -85,7 +91,10 @@ def blocked_while_opening(place):
 
 def killed_while_opening(place):
     running = place.start(*QUICK, *store_of(place), "--set", "watchdog.start_seconds=60", ranks=2)
-    time.sleep(2)
+    end = time.monotonic() + 15
+    while len([p for p in running.processes() if opens_a_pipe(p)]) < 2 and time.monotonic() < end:
+        time.sleep(0.1)
+    time.sleep(0.5)  # more than a heartbeat
     os.kill(process_of(running, 1), signal.SIGKILL)
     failure = judged(place.path / "run.failure.json", running.end(20), {71, 137}, 1, "rank 1 is gone", "no stack")
     require(failure["phase"] == "opening data", str(failure))

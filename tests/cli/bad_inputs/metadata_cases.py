@@ -1,6 +1,7 @@
 """Per-cell metadata as tables, and the label codes and vocabularies made of them."""
 import json
 import os
+import pickle
 
 import h5py
 
@@ -64,8 +65,6 @@ def same_number(place):
 @case("pickle: a call instead of a table", 65, "metadata_1.pkl: global posix.system at byte ", "is not on the allow list; nothing was executed",
       "hint: a metadata pickle is what DataFrame.to_pickle")
 def hostile(place):
-    import pickle
-
     class Call:
         def __reduce__(self):
             return os.system, ("touch canary",)
@@ -136,27 +135,26 @@ def vocabulary(place):
     return place.pack()
 
 
+def pack_by(place, vocabulary):
+    (place / "vocabulary").mkdir()
+    (place / "vocabulary/metadata_vocab.json").write_text(vocabulary)
+    return place.pack("--set", "data.fields=[cell_type]", "--set", "data.metadata=vocabulary", data="cells.h5ad")
+
+
 @case("vocabulary: codes with a gap", 65, "metadata_vocab.json: field 'cell_type', category ", "a code out of order",
       "expected each of 0 to 2 once; found 5")
 def gap(place):
-    (place / "vocabulary").mkdir()
-    text = json.dumps({"cell_type": {"alpha": 0, "beta": 1, "delta": 5}})
-    (place / "vocabulary/metadata_vocab.json").write_text(text)
-    return place.pack("--set", "data.fields=[cell_type]", "--set", "data.metadata=vocabulary", data="cells.h5ad")
+    return pack_by(place, json.dumps({"cell_type": {"alpha": 0, "beta": 1, "delta": 5}}))
 
 
 @case("vocabulary: no JSON", 65, "metadata_vocab.json: ", "not JSON", "line 1, column ")
 def no_json(place):
-    (place / "vocabulary").mkdir()
-    (place / "vocabulary/metadata_vocab.json").write_text('{"cell_type": {"alpha": 0,}}')
-    return place.pack("--set", "data.fields=[cell_type]", "--set", "data.metadata=vocabulary", data="cells.h5ad")
+    return pack_by(place, '{"cell_type": {"alpha": 0,}}')
 
 
 @case("vocabulary: a list", 65, "metadata_vocab.json: ", "not a vocabulary", "expected {field: {category: code}}")
 def a_list(place):
-    (place / "vocabulary").mkdir()
-    (place / "vocabulary/metadata_vocab.json").write_text('["alpha", "beta"]')
-    return place.pack("--set", "data.fields=[cell_type]", "--set", "data.metadata=vocabulary", data="cells.h5ad")
+    return pack_by(place, '["alpha", "beta"]')
 
 
 @case("fields: none is marked as conditioning", 65, "metadata_field_specs.json: no field is marked as conditioning (using)",

@@ -144,7 +144,3 @@ def ending(path, suffix):
     at = path.read_bytes().rfind(suffix)
     assert at >= 0
     return at
-
-
-__all__ = ["CELLS", "FIELDS", "GENES", "NAMES", "NONE", "Place", "Programs", "Template", "catalogue", "cut", "ending", "flip", "labels",
-           "matrix", "pathlib", "replace"]
