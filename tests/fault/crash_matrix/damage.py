@@ -13,7 +13,7 @@ from runs import Place, require
 
 BATCH = 40  # damaged checkpoints that one inspection looks at
 TOOLS = pathlib.Path(__file__).resolve().parents[3] / "tools"
-PLACE = re.compile(r"bytes? \d+|block \d+|line \d+|format;")
+PLACE = re.compile(r"bytes? \d+|block \d+|line \d+|format[;:]")
 
 
 def damaged(data, n, cut):
