@@ -26,6 +26,8 @@ Json parsed(const fs::path& file, const std::string& text) {
     return Json::parse(text, &io::shallow<Json>);
   } catch (const Json::parse_error& e) {
     damaged(file, "byte " + std::to_string(e.byte), "JSON", e.what());
+  } catch (const Json::out_of_range& e) {
+    damaged(file, "format", "numbers that a double holds", e.what());
   }
 }
 
