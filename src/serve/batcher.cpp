@@ -31,6 +31,11 @@ Batcher::Batcher(Predictor& predictor, const BatchOptions& options, Observe obse
 
 Batcher::~Batcher() { stop(); }
 
+void Batcher::close() {
+  stop();
+  if (thread_.joinable()) thread_.join();
+}
+
 void Batcher::stop() {
   {
     std::lock_guard lock(mutex_);

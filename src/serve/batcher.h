@@ -39,6 +39,8 @@ class Batcher {
   double expected_wait() const;
   std::size_t waiting_rows() const;
   void stop();
+  /// Stopped, and its thread ended.
+  void close();
 
  private:
   struct Item {
