@@ -1,12 +1,11 @@
 #include "serve/job_store.h"
 
-#include <xxhash.h>
-
 #include <chrono>
 #include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "io/digest.h"
 
 namespace cellmill::serve {
 namespace {
@@ -91,7 +90,7 @@ void JobStore::accept(StoredJob job, Done done) {
 
 void JobStore::finish(const std::string& id, std::shared_ptr<const std::string> head,
                       std::string tail, Done done) {
-  const auto digest = static_cast<std::int64_t>(XXH3_64bits(head->data(), head->size()));
+  const auto digest = static_cast<std::int64_t>(io::digest_number(head->data(), head->size(), 0));
   add(
       [this, id, head, digest, tail = std::move(tail)](Database& database) {
         if (heads_.emplace(digest, head).second)

@@ -229,7 +229,8 @@ ParsedQuery parse_query(std::string& body, Task task, const ModelFacts& facts,
     }
     reader.read(root);
     parsed.complaints = reader.complaints();
-    if (parsed.complaints.empty() && !document.at_end()) {
+    if (parsed.complaints.empty() &&
+        document.current_location().error() != simdjson::OUT_OF_BOUNDS) {
       parsed.json = false;
       parsed.complaints.push_back({"", "the body goes on after its JSON value"});
     }

@@ -53,7 +53,7 @@ struct Service::Route {
   const char* name = "none";  // none: no such address
   const char* method = "GET";
   bool token = false;
-  std::string id;
+  std::string id = {};
 };
 
 Service::Service(ServiceOptions options, ServedModels& models, JobStore& store, Tokens tokens,

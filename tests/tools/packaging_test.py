@@ -17,7 +17,8 @@ LIBRARIES = {"libopenmpi-dev": ("mpi", "openmpi"), "libhdf5-dev": ("hdf5", "hdf5
              "libboost-program-options-dev": ("boost", "libboost-devel"), "libspdlog-dev": ("spdlog", "spdlog"),
              "libfmt-dev": ("fmt", "fmt"), "nlohmann-json3-dev": ("nlohmann-json", "nlohmann_json"), "catch2": ("catch2", "catch2"),
              "libdeflate-dev": ("libdeflate", "libdeflate"), "libxxhash-dev": ("xxhash", "xxhash"), "zlib1g-dev": ("zlib-api", "zlib"),
-             "torch": ("py-torch", "libtorch")}
+             "libboost-dev": ("boost", "libboost-devel"), "libssl-dev": ("openssl", "openssl"), "libsqlite3-dev": ("sqlite", "sqlite"),
+             "libsimdjson-dev": ("simdjson", "simdjson"), "torch": ("py-torch", "libtorch")}
 
 
 def hadolint(path):

@@ -28,7 +28,7 @@ add_library(foreign_mpi INTERFACE)
 target_link_libraries(foreign_mpi INTERFACE MPI::MPI_CXX)
 target_compile_definitions(foreign_mpi INTERFACE OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
 
-# The service: HTTP is Boost.Beast's (libboost-dev), beside which go
+# The service. HTTP is Boost.Beast's (headers): libboost-dev
 find_package(OpenSSL REQUIRED)                               # TLS, digests of tokens: libssl-dev
 find_package(SQLite3 REQUIRED)                               # jobs that survive a restart: libsqlite3-dev
 find_package(simdjson REQUIRED)                              # tens of thousands of numbers a request: libsimdjson-dev
