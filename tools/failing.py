@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-USAGE, DATA, NO_INPUT, IO = 64, 65, 66, 74
+USAGE, DATA, NO_INPUT, IO, CONFIG = 64, 65, 66, 74, 78
 
 
 class Failure(Exception):

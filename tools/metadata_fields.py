@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 CODED = ("boolean", "categorical", "categorical_multi")
-_MISSING = object()
+MISSING = object()
 
 
 class Field:
@@ -37,7 +37,7 @@ class Field:
         numbers, times = [], []
         for value, count in zip(values, counts, strict=True):
             value, multi = normalise(value)
-            if value is _MISSING or not count:
+            if value is MISSING or not count:
                 continue
             if isinstance(value, str):
                 self.texts[value] = self.texts.get(value, 0) + count
@@ -92,7 +92,7 @@ class Field:
         table = np.full(len(values) + 1, -1, np.int32)  # its last entry serves code -1
         for place, value in enumerate(values):
             value, _ = normalise(value)
-            if used[place] and value is not _MISSING:
+            if used[place] and value is not MISSING:
                 table[place] = vocabulary[self.text(value)]
         return table[codes]
 
@@ -161,16 +161,16 @@ def _hashable(value):
 
 
 def normalise(value):
-    """(value, was it multi-valued): str, bool, int, float, a time, or _MISSING."""
+    """(value, was it multi-valued): str, bool, int, float, a time, or MISSING."""
     if isinstance(value, tuple):
-        return " || ".join(map(str, value)) or _MISSING, True
+        return " || ".join(map(str, value)) or MISSING, True
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or value is pd.NA or value is pd.NaT or value != value:
-        return _MISSING, False
+        return MISSING, False
     if isinstance(value, (bool, int, float, datetime.datetime)):
         return value, False
-    return str(value).strip() or _MISSING, False
+    return str(value).strip() or MISSING, False
 
 
 def _time_text(nanoseconds):

@@ -25,7 +25,8 @@ using namespace cellmill;
 using namespace cellmill::benchmarks;
 
 struct Options {
-  std::string size = "small", device = "cpu", precision = "float32", compute = "auto";
+  std::string size = "small", device = "cpu", precision = "float32", compute = "auto",
+              model = "cycle_autoencoder";
   std::int64_t batch = 512, cells = 4096, warm_up = 5, steps = 20;
   bool overlap = false, shard = false;
   train::PassOptions passes;
@@ -45,8 +46,8 @@ Samples measure(comm::World& world, const Options& o, const ModelSize& size) {
   const auto device = o.device == "cuda"
                           ? c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(world.local_rank))
                           : c10::Device(c10::kCPU);
-  const auto source = open_cells(size, o.cells);
-  const auto model = open_model(size, o.compute, source->vocabulary());
+  const auto source = open_cells(size, o.cells, /*counts=*/o.model == "factor_model");
+  const auto model = open_model(size, o.compute, source->vocabulary(), o.model);
   model->to(device);
   data::DeviceFeed feed(device);
   data::PlanOptions plan;
@@ -97,6 +98,7 @@ void report(const comm::World& world, const Options& o, const Samples& samples) 
                    {"precision", o.precision},
                    {"size", o.size},
                    {"compute", o.compute},
+                   {"model", o.model},
                    {"overlap", o.overlap},
                    {"shard", o.shard},
                    {"micro_shards", o.passes.micro_shards},
@@ -124,6 +126,8 @@ int run(comm::World& world, const std::vector<std::string>& arguments) {
               config::one_of({"small", "real", "real256", "full"}));
   line.option("compute", &o.compute, "form of the step", config::Need::kOptional,
               config::one_of({"auto", "dense", "factored"}));
+  line.option("model", &o.model, "which; the factor model is as wide as the other's latent",
+              config::Need::kOptional, config::one_of(models::model_names()));
   line.option("batch", &o.batch, "cells a step and rank", config::Need::kOptional,
               config::at_least(1));
   line.option("cells", &o.cells, "synthetic cells", config::Need::kOptional, config::at_least(1));

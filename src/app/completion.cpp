@@ -30,9 +30,9 @@ constexpr const char* kBash = R"BASH(_cellmill() {
     compopt -o nospace 2>/dev/null
     return
   elif [ "$COMP_CWORD" -eq 2 ] && [ "${COMP_WORDS[1]}" = config ]; then
-    found="explain dump help"
+    found=$_cellmill_actions
   elif [ "$COMP_CWORD" -eq 2 ] && [ "${COMP_WORDS[1]}" = completion ]; then
-    found="bash zsh fish"
+    found=$_cellmill_shells
   else
     COMPREPLY=($(compgen -f -- "$word"))
     compopt -o filenames 2>/dev/null
@@ -54,6 +54,9 @@ std::string quoted(const std::string& text) {
 
 }  // namespace
 
+std::vector<std::string> config_actions() { return {"explain", "check", "dump", "help"}; }
+std::vector<std::string> shells() { return {"bash", "zsh", "fish"}; }
+
 std::string bash_completion(const std::vector<Command>& commands,
                             const std::vector<config::Key>& keys) {
   std::string names, settings, values;
@@ -62,8 +65,10 @@ std::string bash_completion(const std::vector<Command>& commands,
     settings += key.key + " ";
     for (const std::string& choice : key.choices) values += key.key + "=" + choice + " ";
   }
-  return fmt::format("_cellmill_commands='{}'\n_cellmill_keys='{}'\n_cellmill_values='{}'\n{}",
-                     names, settings, values, kBash);
+  return fmt::format(
+      "_cellmill_commands='{}'\n_cellmill_keys='{}'\n_cellmill_values='{}'\n"
+      "_cellmill_actions='{}'\n_cellmill_shells='{}'\n{}",
+      names, settings, values, fmt::join(config_actions(), " "), fmt::join(shells(), " "), kBash);
 }
 
 std::string zsh_completion(const std::vector<Command>& commands,
@@ -89,9 +94,10 @@ std::string fish_completion(const std::vector<Command>& commands,
       "complete -c cellmill -n 'string match -q -- \"-*\" (commandline -ct)' -f -a \"(cellmill "
       "(commandline -opc)[2] --help 2>/dev/null | string match -r -- '^ +--[a-z-]+' | string "
       "trim)\"\n";
-  return text +
-         "complete -c cellmill -n '__fish_seen_subcommand_from config' -f -a 'explain dump help'\n"
-         "complete -c cellmill -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n";
+  return text + fmt::format(
+                    "complete -c cellmill -n '__fish_seen_subcommand_from config' -f -a '{}'\n"
+                    "complete -c cellmill -n '__fish_seen_subcommand_from completion' -f -a '{}'\n",
+                    fmt::join(config_actions(), " "), fmt::join(shells(), " "));
 }
 
 }  // namespace cellmill::app

@@ -10,6 +10,10 @@
 
 namespace cellmill::app {
 
+/// What stands after `cellmill config` and `cellmill completion`.
+std::vector<std::string> config_actions();
+std::vector<std::string> shells();
+
 std::string bash_completion(const std::vector<Command>& commands,
                             const std::vector<config::Key>& keys);
 /// The same through zsh's bashcompinit.

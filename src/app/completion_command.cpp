@@ -23,8 +23,7 @@ int completion_command(comm::World& world, const Arguments& arguments) {
   else if (shell == "fish")
     say(world, fish_completion(command_table(), keys));
   else
-    throw UsageError("cellmill completion: unknown shell " + shell,
-                     did_you_mean(shell, {"bash", "zsh", "fish"}));
+    throw UsageError("cellmill completion: unknown shell " + shell, did_you_mean(shell, shells()));
   return 0;
 }
 

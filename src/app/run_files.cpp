@@ -3,8 +3,10 @@
 namespace cellmill::app {
 
 void RunFiles::declare(config::CommandLine& line) {
+  line.heading("Settings, told by `cellmill config help`");
   line.option("config", &files, "run files (YAML), later ones win");
   line.option("set", &settings, "key=value settings, as in data.path=cells; they win over files");
+  line.heading("");
 }
 
 config::Layers RunFiles::read(comm::World& world) const {

@@ -1,13 +1,17 @@
 #include "base/log.h"
 
 #include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/dup_filter_sink.h>
+#include <spdlog/sinks/ringbuffer_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
 #include <mutex>
+#include <utility>
 
 #include "base/error.h"
+#include "base/warnings.h"
 
 namespace cellmill::log {
 namespace {
@@ -27,11 +31,15 @@ spdlog::level::level_enum spd(Level level) {
 }
 
 struct State {
-  std::shared_ptr<spdlog::sinks::sink> console =
-      std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
-  std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>("cellmill", console);
+  std::shared_ptr<spdlog::sinks::dup_filter_sink_mt> console =
+      std::make_shared<spdlog::sinks::dup_filter_sink_mt>(std::chrono::minutes(1));
+  std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> early =  // until there is a file
+      std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(200);
+  std::shared_ptr<spdlog::logger> logger =
+      std::make_shared<spdlog::logger>("cellmill", spdlog::sinks_init_list{console, early});
   std::mutex mutex;
   std::string status;
+  std::vector<std::string> warnings;
 
   void erase_status() const {
     if (!status.empty()) std::fputs("\r\033[K", stderr);
@@ -42,6 +50,7 @@ struct State {
   }
 
   State() {
+    console->add_sink(std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
     logger->set_level(spdlog::level::debug);
     console->set_level(spdlog::level::info);
     console->set_pattern("%H:%M:%S %^%l%$ %v");
@@ -66,7 +75,12 @@ void also_to(const std::string& path) {
     auto file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
     file->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
     const std::lock_guard lock(state().mutex);
-    state().logger->sinks().push_back(std::move(file));
+    auto& sinks = state().logger->sinks();
+    if (auto early = std::exchange(state().early, nullptr)) {
+      for (const auto& line : early->last_raw()) file->log(line);
+      std::erase(sinks, early);
+    }
+    sinks.push_back(std::move(file));
   } catch (const spdlog::spdlog_ex& e) {
     throw DataError({path, "", "", ""}, std::string("cannot write the log: ") + e.what(), "",
                     Exit::kIo);
@@ -89,6 +103,13 @@ void write(Level level, std::string_view text) {
   state().erase_status();
   state().logger->log(spd(level), text);
   state().draw_status();
+  constexpr std::size_t kMost = 100;
+  if (level == Level::kWarn && state().warnings.size() < kMost) state().warnings.emplace_back(text);
+}
+
+std::vector<std::string> take_warnings() {
+  const std::lock_guard lock(state().mutex);
+  return std::exchange(state().warnings, {});
 }
 
 void flush() { state().logger->flush(); }

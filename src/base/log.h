@@ -13,7 +13,8 @@ enum class Level { kDebug, kInfo, kWarn, kError };
 
 /// Call once a process, when the rank is known. Before it, lines go to stderr without a rank.
 void start(int rank);
-/// Adds `path` (created, appended to) as a destination of every line. Throws DataError (74).
+/// Adds `path` (created, appended to) as a destination of every line; the first such file also gets
+/// the last 200 lines from before. Throws DataError (74).
 void also_to(const std::string& path);
 /// Lines below `level` are dropped on the console.
 void set_console_level(Level level);

@@ -2,8 +2,10 @@
 // Counter-based randomness: every draw is a pure function of a key, so that no result depends on
 // how many ranks, workers or restarts a run has. The mixer is SplitMix64's finaliser (Steele, Lea,
 // Flood, OOPSLA 2014), chained over the words of the key.
+#include <cmath>
 #include <cstdint>
 #include <initializer_list>
+#include <numbers>
 #include <utility>
 #include <vector>
 
@@ -19,7 +21,10 @@ enum class Use : std::uint64_t {
   kSplit,
   kSynthetic,
   kTest,
-  kPack
+  kPack,
+  kNoise,
+  kDropout,
+  kProbe
 };
 
 inline std::uint64_t mix(std::uint64_t x) {
@@ -42,6 +47,12 @@ inline double unit(std::uint64_t b) { return static_cast<double>(b >> 11) * 0x1.
 /// Uniform in [0, n), n > 0 (multiply-shift; bias below n / 2^64).
 inline std::uint64_t below(std::uint64_t b, std::uint64_t n) {
   return static_cast<std::uint64_t>((static_cast<unsigned __int128>(b) * n) >> 64);
+}
+
+/// Standard normal, by Box and Muller.
+inline double normal(std::uint64_t b) {
+  const double u = 1 - unit(b), v = unit(mix(b));
+  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
 }
 
 /// Fisher-Yates with the draws bits(use, {key, i}).

@@ -2,11 +2,10 @@
 
 #include "base/error.h"
 #include "base/format.h"
-#include "checkpoint/checkpoint.h"
 #include "io/descriptor.h"
 #include "io/digest.h"
 #include "io/files.h"
-#include "io/json.h"
+#include "io/strict_json.h"
 
 namespace cellmill::checkpoint {
 namespace {
@@ -24,7 +23,7 @@ std::string dumped(const Json& json) { return json.dump(1) + "\n"; }
 
 Json parsed(const fs::path& file, const std::string& text) {
   try {
-    return Json::parse(text);
+    return Json::parse(text, &io::shallow<Json>);
   } catch (const Json::parse_error& e) {
     damaged(file, "byte " + std::to_string(e.byte), "JSON", e.what());
   }
@@ -35,11 +34,12 @@ void require_format(const fs::path& file, const Json& json) {
   if (!json.is_object() || format == json.end() || !format->is_number_integer())
     damaged(file, "format", "a number", "none");
   const auto found = format->get<std::int64_t>();
-  if (found == kFormat) return;
-  throw DataError({file.string(), "format", std::to_string(kFormat), std::to_string(found)},
-                  found > kFormat ? "was written by a newer cellmill" : "is of no known format",
-                  found > kFormat ? "read it with the cellmill that wrote it, or a newer one"
-                                  : "the file was changed after it was written");
+  if (found == kManifestFormat) return;
+  throw DataError(
+      {file.string(), "format", std::to_string(kManifestFormat), std::to_string(found)},
+      found > kManifestFormat ? "was written by a newer cellmill" : "is of no known format",
+      found > kManifestFormat ? "read it with the cellmill that wrote it, or a newer one"
+                              : "the file was changed after it was written");
 }
 
 /// The seal is the digest of the text without it: any changed byte shows.
@@ -57,7 +57,7 @@ void require_seal(const fs::path& file, const std::string& text, Json json) {
 
 std::string manifest_text(const Manifest& manifest) {
   Json json;
-  json["format"] = kFormat;
+  json["format"] = kManifestFormat;
   json["step"] = manifest.step;
   json["file"] = {{"name", kStateFile},
                   {"bytes", manifest.content.bytes},
@@ -85,13 +85,14 @@ Manifest read_manifest(const fs::path& checkpoint) {
   require_seal(file, text, json);
   Manifest manifest;
   try {
-    manifest.step = json.at("step");
-    manifest.content.bytes = json.at("file").at("bytes");
+    manifest.step = io::whole<std::int64_t>(json.at("step"));
+    manifest.content.bytes = io::whole<std::uint64_t>(json.at("file").at("bytes"));
     manifest.content.blocks = json.at("file").at("xxh3").get<std::vector<std::string>>();
     for (const auto& [name, entry] : json.at("tensors").items())
-      manifest.tensors[name] = {entry.at("type"), entry.at("shape"), entry.at("xxh3")};
+      manifest.tensors[name] = {entry.at("type"), io::wholes<std::int64_t>(entry.at("shape")),
+                                entry.at("xxh3")};
   } catch (const Json::exception& e) {
-    damaged(file, "", "a manifest of format " + std::to_string(kFormat), e.what());
+    damaged(file, "", "a manifest of format " + std::to_string(kManifestFormat), e.what());
   }
   return manifest;
 }

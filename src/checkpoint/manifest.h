@@ -14,6 +14,7 @@ namespace cellmill::checkpoint {
 
 namespace fs = std::filesystem;
 
+inline constexpr std::int64_t kManifestFormat = 1;
 inline constexpr const char* kManifestFile = "manifest.json";
 inline constexpr const char* kStateFile = "state.h5";
 

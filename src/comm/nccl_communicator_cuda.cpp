@@ -228,13 +228,14 @@ void require_distinct_devices(const World& world, at::DeviceIndex device) {
   const auto& uuid = at::cuda::getDeviceProperties(device)->uuid.bytes;
   const std::vector<std::string> all =
       world.host_world->gather_texts(world.host + std::string(uuid, sizeof uuid));
-  for (int b = 0; b < world.size; ++b)
-    for (int a = 0; a < b; ++a)
-      if (all[a] == all[b])
-        throw SharedError(Exit::kUsage,
-                          fmt::format("ranks {} and {} share one CUDA device of {}", a, b,
-                                      all[a].substr(0, all[a].size() - sizeof uuid)),
-                          "start one rank a device", b, world.host);
+  agree(*world.host_world, [&] {
+    for (int other = 0; other < world.rank; ++other)
+      if (all[other] == all[world.rank])
+        throw Error(Exit::kUsage,
+                    fmt::format("this rank and rank {} share one CUDA device of {}", other,
+                                world.host),
+                    "start one rank a device");
+  });
 }
 
 }  // namespace

@@ -15,7 +15,6 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/stopwatch.h"
-#include "comm/activity.h"
 #include "comm/report.h"
 #include "comm/stacks.h"
 #include "config/schema.h"
@@ -30,12 +29,12 @@ constexpr double kLeaving = 2;           // and for it to leave by itself
 constexpr double kUnheard = 20;          // then it is said that a rank is not heard
 constexpr std::size_t kTextMax = 30000;  // of a message
 
-double limit_of(const Activity& now, const WatchdogOptions& o) {
-  switch (now.phase) {
+double limit_of(Phase phase, double slow_step, const WatchdogOptions& o) {
+  switch (phase) {
     case Phase::kStart:
       return o.start_seconds;
     case Phase::kStep:
-      return o.step_seconds > 0 ? std::max(o.step_seconds, o.step_factor * slow_step_seconds()) : 0;
+      return o.step_seconds > 0 ? std::max(o.step_seconds, o.step_factor * slow_step) : 0;
     case Phase::kEvaluate:
       return o.evaluation_seconds;
     case Phase::kSave:
@@ -74,8 +73,9 @@ void describe(config::Schema& s, WatchdogOptions& o) {
 
 struct Watchdog::Message {
   Kind kind = Kind::kBeat;
+  Phase phase = Phase::kStart;
   std::int32_t about = -1, code = 0, waiting = 0;
-  double standing = 0, limit = 0;
+  double standing = 0, slow_step = 0;
   std::int64_t step = -1;
   std::uint64_t collectives = 0;
 };
@@ -128,6 +128,7 @@ void Watchdog::run(const std::stop_token& stopping) {
     beat();
     listen(pause);
     say_unheard(elapsed);
+    apply_limits();
     const std::vector<RankState> states(peers_.begin(), peers_.end());
     if (!judges(rank_, states, rank_ < 2 ? 2 : 10)) continue;
     if (const auto verdict = judge(states)) end(*verdict);
@@ -143,19 +144,22 @@ void Watchdog::note_own(double elapsed) {
   own.heard = true;
   own.silent = 0;
   own.waiting = now.waiting;
-  {
-    const std::scoped_lock lock(mutex_);
-    own.limit = limit_of(now, limits_);
-  }
   own.collectives = now.collectives;
+  own.slow_step = slow_step_seconds();
   own.step = now.step;
-  own.phase = now.name;
+  own.phase = now.phase;
+  own.doing = now.name;
+}
+
+void Watchdog::apply_limits() {
+  const std::scoped_lock lock(mutex_);
+  for (auto& peer : peers_) peer.limit = limit_of(peer.phase, peer.slow_step, limits_);
 }
 
 void Watchdog::tell(int rank, Kind kind, int about, const std::string& text) {
   const auto& own = peers_[rank_];
-  const Message message{kind,         about,     code_,    own.waiting,
-                        own.standing, own.limit, own.step, own.collectives};
+  const Message message{kind,         own.phase,     about,    code_,          own.waiting,
+                        own.standing, own.slow_step, own.step, own.collectives};
   channel_->send(rank, std::string(reinterpret_cast<const char*>(&message), sizeof message) + text);
 }
 
@@ -167,7 +171,7 @@ void Watchdog::tell_all(Kind kind, int about, const std::string& text) {
 void Watchdog::beat() {
   const int hearers = rank_ < 2 ? static_cast<int>(peers_.size()) : 2;
   for (int r = 0; r < hearers; ++r)
-    if (r != rank_ && !peers_[r].left) tell(r, Kind::kBeat, rank_, peers_[rank_].phase);
+    if (r != rank_ && !peers_[r].left) tell(r, Kind::kBeat, rank_, peers_[rank_].doing);
 }
 
 void Watchdog::listen(double seconds) {
@@ -195,10 +199,11 @@ void Watchdog::hear(const Datagrams::Arrival& arrival) {
       peer.heard = true;
       peer.waiting = m.waiting != 0;
       peer.standing = m.standing;
-      peer.limit = m.limit;
+      peer.slow_step = m.slow_step;
       peer.step = m.step;
       peer.collectives = m.collectives;
-      peer.phase = text;
+      peer.phase = m.phase;
+      peer.doing = text;
       break;
     case Kind::kLeaving:
       peer.left = true;
@@ -282,7 +287,7 @@ void Watchdog::end(const Verdict& verdict) {
   failure.size = static_cast<int>(peers_.size());
   failure.host = peer.host;
   failure.process = peer.process;
-  failure.phase = peer.phase;
+  failure.phase = peer.doing;
   failure.step = peer.step;
   failure.message = text_of(verdict, peer.limit, state_);
   failure.hint = hint_for(verdict);

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "comm/activity.h"
 #include "comm/communicator.h"
 #include "comm/datagrams.h"
 #include "comm/failure.h"
@@ -45,7 +46,9 @@ class Watchdog {
 
  private:
   struct Peer : RankState {
-    std::string host, phase = "starting";
+    std::string host, doing = "starting";
+    Phase phase = Phase::kStart;
+    double slow_step = 0;
     int process = 0;
     std::int64_t step = -1;
   };
@@ -54,6 +57,8 @@ class Watchdog {
 
   void run(const std::stop_token& stopping);
   void note_own(double elapsed);
+  /// A rank is judged by the limits of this one: what it said last may be older than its own.
+  void apply_limits();
   void tell(int rank, Kind kind, int about, const std::string& text);
   void tell_all(Kind kind, int about, const std::string& text);
   void beat();

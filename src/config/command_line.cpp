@@ -57,13 +57,14 @@ CommandLine::CommandLine(std::string usage, std::string summary)
 
 void CommandLine::option(const std::string& name, Value value, const std::string& help, Need need,
                          Check check) {
-  declared_.push_back({name, help, shown_default(value), value, need, std::move(check), false});
+  declared_.push_back(
+      {name, help, shown_default(value), value, need, std::move(check), false, heading_});
 }
 
 void CommandLine::positional(const std::string& name, PositionalValue value,
                              const std::string& help, Need need) {
   const Value any = std::visit([](auto* v) { return Value(v); }, value);
-  declared_.push_back({name, help, "", any, need, {}, true});
+  declared_.push_back({name, help, "", any, need, {}, true, heading_});
 }
 
 UsageError CommandLine::wrong(const std::string& what, const std::string& hint) const {
@@ -153,21 +154,32 @@ bool CommandLine::parse(const Words& arguments) {
 }
 
 std::string CommandLine::help() const {
-  std::string line = "usage: " + usage_, table;
+  std::string line = "usage: " + usage_;
   std::size_t width = 6;
-  for (const Declared& d : declared_)
-    width = std::max(width, d.shown().size() + (d.positional ? 0 : argument_name(d.value).size()));
+  Words headings = {""};
   for (const Declared& d : declared_) {
-    const std::string left = d.shown() + (d.positional ? "" : argument_name(d.value));
-    const std::string many = d.positional && takes_list(d.value) ? "..." : "";
-    if (d.positional || d.need == Need::kRequired)
-      line += d.need == Need::kRequired ? " " + left + many : " [" + left + many + "]";
-    std::string note = d.check.expected;
-    if (!d.default_text.empty()) note += (note.empty() ? "" : "; ") + ("default " + d.default_text);
-    table +=
-        fmt::format("  {:{}}  {}{}\n", left, width, d.help, note.empty() ? "" : " (" + note + ")");
+    width = std::max(width, d.shown().size() + (d.positional ? 0 : argument_name(d.value).size()));
+    if (std::find(headings.begin(), headings.end(), d.heading) == headings.end())
+      headings.push_back(d.heading);
+    if (!d.positional && d.need == Need::kOptional) continue;
+    const std::string word = d.shown() + (d.positional ? "" : argument_name(d.value)) +
+                             (d.positional && takes_list(d.value) ? "..." : "");
+    line += d.need == Need::kRequired ? " " + word : " [" + word + "]";
   }
-  table += fmt::format("  {:{}}  this text\n", "--help", width);
+  std::string table;
+  for (const std::string& heading : headings) {
+    if (!heading.empty()) table += "\n" + heading + "\n";
+    for (const Declared& d : declared_) {
+      if (d.heading != heading) continue;
+      std::string note = d.check.expected;
+      if (!d.default_text.empty())
+        note += (note.empty() ? "" : "; ") + ("default " + d.default_text);
+      table +=
+          fmt::format("  {:{}}  {}{}\n", d.shown() + (d.positional ? "" : argument_name(d.value)),
+                      width, d.help, note.empty() ? "" : " (" + note + ")");
+    }
+    if (heading.empty()) table += fmt::format("  {:{}}  this text\n", "--help", width);
+  }
   return line + " [options]\n" + summary_ + "\n\n" + table;
 }
 

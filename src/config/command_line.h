@@ -28,6 +28,8 @@ class CommandLine {
 
   void option(const std::string& name, Value value, const std::string& help,
               Need need = Need::kOptional, Check check = {});
+  /// The options declared from here on stand under `title` in the help; none: without one.
+  void heading(const std::string& title) { heading_ = title; }
   /// An argument without a name, in order of declaration; a vector takes all that remain.
   void positional(const std::string& name, PositionalValue value, const std::string& help,
                   Need need = Need::kRequired);
@@ -43,6 +45,7 @@ class CommandLine {
     Need need;
     Check check;
     bool positional;
+    std::string heading;
     std::string shown() const { return positional ? name : "--" + name; }
   };
   using Words = std::vector<std::string>;
@@ -52,7 +55,7 @@ class CommandLine {
   Words option_names() const;
   UsageError wrong(const std::string& what, const std::string& hint = {}) const;
 
-  std::string usage_, summary_;
+  std::string usage_, summary_, heading_;
   std::vector<Declared> declared_;
 };
 

@@ -3,6 +3,7 @@
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 namespace cellmill::config {
 namespace {
@@ -113,6 +115,12 @@ class Builder : public YAML::EventHandler {
 }  // namespace
 
 Node parse_yaml(const std::string& text) {
+  if (const std::size_t at = utf8_ends_at(text); at != std::string::npos) {
+    const std::string before = text.substr(0, at);
+    const auto lines = std::count(before.begin(), before.end(), '\n');
+    const auto column = code_points(before.substr(before.rfind('\n') + 1)).size();
+    throw SyntaxError("is no UTF-8", static_cast<int>(lines) + 1, static_cast<int>(column) + 1);
+  }
   try {
     std::istringstream stream(text);
     YAML::Parser parser(stream);

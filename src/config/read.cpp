@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "base/utf8.h"
 #include "config/value.h"
 
 namespace cellmill::config {
@@ -53,7 +54,8 @@ class Reader {
       const Node root = parse_yaml(layer.file->text);
       if (root.kind != Node::Kind::kNull) read_section(layer, root, "");
     } catch (const SyntaxError& e) {
-      const bool star = excerpt(layer.file->text, e.line, e.column).find('*') != std::string::npos;
+      const bool star = std::string_view(e.what()).starts_with("not YAML") &&
+                        excerpt(layer.file->text, e.line, e.column).find('*') != std::string::npos;
       complain(layer, e.line, e.column, e.what(),
                star ? "a text that begins with * stands in quotes" : "");
     }
@@ -65,6 +67,8 @@ class Reader {
       return complain(layer, 0, 0, "expected key=value", "for example --set train.steps=100");
     const std::string key = layer.setting.substr(0, equals);
     const std::string value = layer.setting.substr(equals + 1);
+    if (utf8_ends_at(layer.setting) != std::string::npos)
+      return complain(layer, 0, 0, "is no UTF-8", "");
     const FieldEntry* field = schema_.find_field(key);
     if (!field && !schema_.find_section(key)) return unknown(layer, key, 0, 0);
     try {
@@ -165,8 +169,8 @@ class Reader {
     complain(layer, line, column, "unknown key " + key, hint_for(section, name, key));
   }
 
-  // A sibling of that name; or else a key elsewhere of nearly that name; or else what is known
-  // here.
+  // A sibling of that name; or else, where the section is unknown too, the whole key but for a
+  // slip; or else a key elsewhere of nearly that name; or else what is known here.
   std::string hint_for(const std::string& section, const std::string& name,
                        const std::string& key) const {
     const std::string prefix = section.empty() ? "" : section + ".";
@@ -177,11 +181,13 @@ class Reader {
       keys.push_back(field.key);
       leaves.push_back(field.name);
     }
+    const bool section_unknown = name.find('.') != std::string::npos;
+    const std::string near = nearest(key, keys);
+    if (section_unknown && !near.empty() && edit_distance(key, near) <= 2)
+      return "did you mean " + near + "?";
     const std::string leaf = nearest(key.substr(key.rfind('.') + 1), leaves);
     for (std::size_t i = 0; i < keys.size() && !leaf.empty(); ++i)
       if (leaves[i] == leaf) return "did you mean " + keys[i] + "?";
-    const bool section_unknown = name.find('.') != std::string::npos;
-    const std::string near = nearest(key, keys);
     if (section_unknown && !near.empty()) return "did you mean " + near + "?";
     return did_you_mean(name, schema_.names_in(section));
   }

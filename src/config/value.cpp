@@ -54,7 +54,8 @@ std::string hint_for(const bool&, const Node& node) {
     if (node.text == word) return "write true";
   for (const char* word : {"no", "off", "0"})
     if (node.text == word) return "write false";
-  return {};
+  const std::string near = nearest(node.text, {"true", "false"});
+  return near.empty() ? "" : "did you mean " + near + "?";
 }
 template <class T>
 std::string hint_for(const T&, const Node& node) {

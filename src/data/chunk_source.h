@@ -69,8 +69,11 @@ struct SourceOptions {
   std::int64_t synthetic_cells = 4096;
   std::int64_t synthetic_genes = 200;
   std::vector<std::int64_t> synthetic_categories = {3, 5};  ///< categories a field
+  std::vector<std::string> synthetic_fields;  ///< their names; empty: cell_type, tissue, assay, sex
+  std::vector<std::string> synthetic_held_out;  ///< "cell_type_2+perturbation_1": no cell is both
   double synthetic_density = 0.1;
   double synthetic_missing = 0.0;  ///< fraction of labels left out
+  bool synthetic_counts = false;   ///< counts instead of log1p of counts per 10,000
   std::uint64_t synthetic_seed = 1;
 };
 void describe(config::Schema& schema, SourceOptions& options);

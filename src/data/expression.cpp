@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -106,14 +108,49 @@ void Expression::prepare(Chunk& chunk, const std::string& file, std::int64_t fir
   const Scope at{file, first_row, from};
   check_shape(chunk, at);
   if (!rows_are_good(chunk.indptr.data() + from, chunk.rows - from, chunk.indices.data(),
-                     chunk.values.data(), chunk.genes))
+                     chunk.values.data(), chunk.genes)) {
+    if (faults_) leave_out(chunk, file, first_row, from);
     for (std::int64_t r = from; r < chunk.rows; ++r) check_row(chunk, r, at);
-  if (!warned_.load(std::memory_order_relaxed) &&
+  }
+  if (!faults_ && !warned_.load(std::memory_order_relaxed) &&
       rows_judged_.load(std::memory_order_relaxed) < kRowsJudged) {
     rows_judged_ += chunk.rows - from;
     warn_if_scale_is_doubtful(chunk, from, file);
   }
   if (raw_counts_) normalise(chunk, from);
+}
+
+void Expression::leave_out(Chunk& chunk, const std::string& file, std::int64_t first_row,
+                           std::int64_t from) const {
+  auto kept = chunk.indptr[from], begin = kept;
+  for (std::int64_t r = from; r < chunk.rows; ++r) {
+    const auto end = chunk.indptr[r + 1];
+    if (std::any_of(&chunk.indices[begin], &chunk.indices[begin] + (end - begin),
+                    [last = -1](auto c) mutable { return c <= std::exchange(last, c); }))
+      sort_row(chunk, begin, end);
+    const auto row_begin = kept;
+    for (auto k = begin; k < end; ++k) {
+      const auto column = chunk.indices[k];
+      const float value = chunk.values[k];
+      const bool again = kept > row_begin && chunk.indices[kept - 1] == column;
+      const auto fault = column < 0 || column >= chunk.genes ? std::optional(Fault::kColumnOutside)
+                         : std::isnan(value)                 ? std::optional(Fault::kNotANumber)
+                         : std::isinf(value)                 ? std::optional(Fault::kInfinite)
+                         : value < 0                         ? std::optional(Fault::kNegative)
+                         : again                             ? std::optional(Fault::kColumnTwice)
+                                                             : std::nullopt;
+      if (fault) {
+        faults_->note(*fault, file, first_row + r - from, column);
+        continue;
+      }
+      chunk.indices[kept] = column;
+      chunk.values[kept++] = value;
+    }
+    begin = end;
+    chunk.indptr[r + 1] = kept;
+  }
+  chunk.indices.resize(static_cast<std::size_t>(kept));
+  chunk.values.resize(static_cast<std::size_t>(kept));
 }
 
 void Expression::warn_if_scale_is_doubtful(const Chunk& chunk, std::int64_t from,
@@ -132,6 +169,11 @@ void Expression::warn_if_scale_is_doubtful(const Chunk& chunk, std::int64_t from
         "{}: the values look like counts (all integers, the largest is {}) and are taken as they "
         "are; set raw_counts: true to normalise them to log1p of counts per 10,000",
         file, largest);
+  if (raw_counts_ && !integers && !logs && !warned_.exchange(true))
+    log::warn(
+        "{}: raw_counts is true, but not all values are whole numbers; they are taken as expected "
+        "counts",
+        file);
   if (logs && raw_counts_ && !warned_.exchange(true))
     log::warn(
         "{}: raw_counts is true, but the values look log-normalised (fractions, the largest is "

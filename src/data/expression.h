@@ -3,17 +3,20 @@
 // into order, normalise counts. One object a source; `prepare` is thread-safe.
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "data/chunk.h"
+#include "data/faults.h"
 
 namespace cellmill::data {
 
 class Expression {
  public:
   /// `raw_counts`: the values are counts and become log1p(1e4 * x / row sum); rows without counts
-  /// stay zero.
-  explicit Expression(bool raw_counts) : raw_counts_(raw_counts) {}
+  /// stay zero. `faults`: entries that cannot be are counted there and left out.
+  explicit Expression(bool raw_counts, std::shared_ptr<Faults> faults = {})
+      : raw_counts_(raw_counts), faults_(std::move(faults)) {}
   /// Makes the rows of `chunk` from row `from` on what data/chunk.h promises: columns of a row are
   /// sorted; counts are normalised. Throws DataError with file, row (`first_row` is the number of
   /// row `from` in the file) and column for NaN, infinity, a negative value, a column out of range
@@ -25,7 +28,10 @@ class Expression {
  private:
   void warn_if_scale_is_doubtful(const Chunk& chunk, std::int64_t from,
                                  const std::string& file) const;
+  void leave_out(Chunk& chunk, const std::string& file, std::int64_t first_row,
+                 std::int64_t from) const;
   bool raw_counts_;
+  std::shared_ptr<Faults> faults_;
   mutable std::atomic<bool> warned_{false};
   mutable std::atomic<std::int64_t> rows_judged_{0};
 };

@@ -10,8 +10,9 @@
 #include "io/block_digests.h"
 #include "io/digest.h"
 #include "io/files.h"
-#include "io/json.h"
+#include "io/hdf5_elements.h"
 #include "io/sealed.h"
+#include "io/strict_json.h"
 
 namespace cellmill::data {
 namespace {
@@ -21,7 +22,7 @@ using nlohmann::json;
 
 json read_json(const std::string& path) {
   try {
-    return json::parse(io::read_text(path));
+    return json::parse(io::read_text(path), &io::shallow<json>);
   } catch (const json::exception& error) {
     throw DataError({path, {}, {}, error.what()}, "not JSON");
   }
@@ -86,7 +87,7 @@ std::map<std::string, Field> read_metadata_vocabulary(const std::string& path) {
       std::vector<std::string> categories(codes.size());
       std::vector<bool> taken(codes.size());
       for (const auto& [category, code] : codes.items()) {
-        const auto place = code.get<std::size_t>();
+        const auto place = io::whole<std::size_t>(code);
         if (place >= taken.size() || taken[place])
           throw DataError(
               {path, fmt::format("field '{}', category '{}'", name, category),
@@ -119,7 +120,7 @@ void LabelCodes::read_chunks() {
   const auto numbers = file_.read<std::int64_t>("/chunks/number");
   const auto rows = file_.read<std::int64_t>("/chunks/rows");
   const auto sources = file_.read_strings("/chunks/source");
-  file_columns_ = file_.shape("/fields").at(0);
+  file_columns_ = io::length_of(file_, "/fields");
   if (rows.size() != numbers.size() || sources.size() != numbers.size())
     throw DataError({path(), "/chunks", fmt::format("{} rows and sources", numbers.size()),
                      fmt::format("{} and {}", rows.size(), sources.size())},
@@ -176,7 +177,7 @@ std::vector<std::int32_t> LabelCodes::read(std::int64_t number) const {
         throw DataError(
             {path(), fmt::format("/codes/{}, row {}, field '{}'", number, row, fields_[f].name),
              fmt::format("-1 to {}", count - 1), fmt::format("{}", code)},
-            "a code out of range");
+            "a code out of range", "run tools/preprocess_metadata again");
       codes.push_back(code);
     }
   return codes;

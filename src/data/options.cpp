@@ -34,10 +34,16 @@ void describe(config::Schema& s, SourceOptions& o) {
   s.field("synthetic_genes", o.synthetic_genes, "synthetic: genes", config::at_least(2));
   s.field("synthetic_categories", o.synthetic_categories, "synthetic: categories of each field",
           config::at_least(1));
+  s.field("synthetic_fields", o.synthetic_fields,
+          "synthetic: names of these fields; empty: cell_type, tissue, assay, sex, field_5, ...");
+  s.field("synthetic_held_out", o.synthetic_held_out,
+          "synthetic: combinations that no cell has, for example cell_type_2+perturbation_1");
   s.field("synthetic_density", o.synthetic_density,
           "synthetic: fraction of entries that are not zero", config::between(0.001, 0.99));
   s.field("synthetic_missing", o.synthetic_missing, "synthetic: fraction of labels left out",
           config::fraction());
+  s.field("synthetic_counts", o.synthetic_counts,
+          "synthetic: give counts, as the factor model takes them");
   s.field("synthetic_seed", o.synthetic_seed, "synthetic: seed of effects and cells");
 }
 

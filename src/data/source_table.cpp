@@ -21,19 +21,28 @@ bool is_npz(const std::string& path) {
 }
 
 /// Columns are matched by name wherever two data sets meet.
-void refuse_gene_twice(const std::vector<std::string>& genes, const std::string& file) {
+void refuse_gene_twice(const std::vector<std::string>& genes, const std::string& file,
+                       Faults* faults) {
   std::unordered_map<std::string_view, std::size_t> known;
   for (std::size_t i = 0; i < genes.size(); ++i)
-    if (const auto [first, fresh] = known.emplace(genes[i], i); !fresh)
+    if (const auto [first, fresh] = known.emplace(genes[i], i); !fresh) {
+      if (faults) {
+        faults->note(Fault::kGeneTwice, file, -1, static_cast<std::int64_t>(i));
+        continue;
+      }
       throw DataError({file, fmt::format("gene {}", i), "distinct names",
                        fmt::format("'{}', which gene {} has too", genes[i], first->second)},
                       "a gene is named twice",
                       "anndata: a.var_names_make_unique(), or add such columns up");
+    }
 }
 
 template <class Source>
-std::unique_ptr<ChunkSource> open(const SourceOptions& options) {
-  return std::make_unique<Source>(options);
+std::unique_ptr<ChunkSource> open(const SourceOptions& options, std::shared_ptr<Faults> faults) {
+  if constexpr (std::is_constructible_v<Source, SourceOptions, std::shared_ptr<Faults>>)
+    return std::make_unique<Source>(options, std::move(faults));
+  else  // what is made or packed here has been looked at
+    return std::make_unique<Source>(options);
 }
 
 }  // namespace
@@ -48,7 +57,8 @@ const std::vector<SourceFormat>& source_table() {
   return table;
 }
 
-std::unique_ptr<ChunkSource> open_source(const SourceOptions& options) {
+std::unique_ptr<ChunkSource> open_counting_faults(const SourceOptions& options,
+                                                  std::shared_ptr<Faults> faults) {
   std::vector<std::string> names = {"auto"};
   for (const SourceFormat& format : source_table()) names.push_back(format.name);
   if (std::find(names.begin(), names.end(), options.format) == names.end())
@@ -65,12 +75,16 @@ std::unique_ptr<ChunkSource> open_source(const SourceOptions& options) {
   for (const SourceFormat& format : source_table())
     if (options.format == format.name ||
         (options.format == "auto" && format.recognises(options.path))) {
-      auto source = format.open(options);
-      refuse_gene_twice(source->vocabulary().genes, options.path);
+      auto source = format.open(options, faults);
+      refuse_gene_twice(source->vocabulary().genes, options.path, faults.get());
       return source;
     }
   throw DataError({options.path, {}, "a folder of .npz files, an .npz, .h5ad or .cmpack file", {}},
                   "the format of the data is not known");
+}
+
+std::unique_ptr<ChunkSource> open_source(const SourceOptions& options) {
+  return open_counting_faults(options, {});
 }
 
 }  // namespace cellmill::data

@@ -9,8 +9,11 @@
   X("Ask", contributions, "how much does each head contribute to each cell?")      \
   X("Ask", classify, "which contexts does the model see in cells?")                \
   X("Ask", inspect, "what is in a checkpoint, a run or a store?")                  \
+  X("Ask", report, "a page of a run: curves, influences, data, machine, failures") \
+  X("Data", check, "what is in data, and would training take them?")               \
   X("Data", pack, "write cells into a small, fast store, shuffled if asked")       \
   X("Data", unpack, "write a store back as h5ad or npz")                           \
+  X("Check", doctor, "is this machine fit for a run, and if not, what helps?")     \
   X("Check", golden, "compare training steps with another implementation's")       \
   X("Settings", config, "explain, dump or list the settings of a run")             \
   X("Settings", completion, "a completion script for bash, zsh or fish")

@@ -125,7 +125,7 @@ LoadedModel load_model(const fs::path& where, const std::string& device) {
 }
 
 std::string models_that(bool (*can)(models::Model&)) {
-  const data::Vocabulary tiny{{{"field", {"a", "b"}}}, {"gene"}};
+  const data::Vocabulary tiny{{{"cell_type", {"a", "b"}}}, {"gene"}};
   std::string names;
   for (const std::string& name : models::model_names()) {
     models::ModelOptions options;

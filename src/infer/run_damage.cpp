@@ -18,8 +18,8 @@ using io::Seal;
 constexpr const char* kChanged = "is damaged: its digest differs";
 constexpr const char* kUnsealed = "is damaged, or of an older cellmill: it carries no digest";
 
-void look_at_metrics(const fs::path& file, const std::optional<Points>& points,
-                     std::vector<std::string>& damage) {
+void look_at_lines(const fs::path& file, const std::optional<Points>& points,
+                   std::vector<std::string>& damage) {
   if (!fs::exists(file)) {
     if (points && points->count > 0) damage.push_back(file.string() + ": is missing");
     return;
@@ -66,7 +66,9 @@ void look_at(const fs::path& file, Seal (*seal_of)(std::string_view),
 
 std::vector<std::string> damage_of_run(const fs::path& run, const std::optional<Points>& points) {
   std::vector<std::string> damage;
-  look_at_metrics(run / "metrics.jsonl", points, damage);
+  look_at_lines(run / "metrics.jsonl", points, damage);
+  for (const char* lines : {"influence.jsonl", "sessions.jsonl"})
+    look_at_lines(run / lines, {}, damage);
   look_at(run / "config.yaml", io::seal_of_text, damage);
   look_at(run / "checkpoints" / "best.json", io::seal_of_json, damage);
   for (const std::string& problem : io::EventWriter::damage(run)) damage.push_back(problem);

@@ -1,6 +1,6 @@
 #pragma once
-// Whether a run's small files still are what was written: metrics.jsonl, config.yaml, best.json,
-// event files.
+// Whether a run's small files still are what was written: metrics.jsonl, influence.jsonl,
+// sessions.jsonl, config.yaml, best.json, event files.
 #include <cstdint>
 #include <filesystem>
 #include <optional>

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "base/error.h"
+#include "base/format.h"
 
 namespace cellmill::io {
 
@@ -26,6 +27,20 @@ std::vector<T> converted(const NpyArray& array, const std::string& file,
     return array.to_int32(file, member);
 }
 
+/// No more values or columns than the matrix has places, before memory is asked for them.
+void check_size(const ZipFile& zip, const ZipMember& member, std::int64_t rows,
+                std::int64_t columns) {
+  constexpr std::uint64_t kMostHeader = 1 << 17;
+  std::uint64_t most = 0;
+  if (__builtin_mul_overflow(static_cast<std::uint64_t>(rows),
+                             static_cast<std::uint64_t>(columns) * 8, &most) ||
+      __builtin_add_overflow(most, kMostHeader, &most) || member.bytes <= most)
+    return;
+  throw DataError({zip.path(), "member " + member.name, fmt::format("at most {} bytes", most),
+                   std::to_string(member.bytes)},
+                  fmt::format("holds more than a matrix of {} x {} can have", rows, columns));
+}
+
 template <class T>
 std::span<std::uint8_t> bytes_from(UnsetVector<T>& values, std::size_t first) {
   return {reinterpret_cast<std::uint8_t*>(values.data() + first), (values.size() - first) * 4};
@@ -35,6 +50,9 @@ std::span<std::uint8_t> bytes_from(UnsetVector<T>& values, std::size_t first) {
 
 CsrReader::CsrReader(const std::string& path) : zip_(path) {
   std::tie(rows_, columns_) = read_csr_shape(zip_);
+  check_size(zip_, csr_member(zip_, "indptr"), rows_ + 1, 1);
+  for (const char* name : {"indices", "data"})
+    check_size(zip_, csr_member(zip_, name), rows_, columns_);
   indptr_ = find("indptr");
   indices_ = find("indices");
   values_ = find("data");

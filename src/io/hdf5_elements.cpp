@@ -64,6 +64,14 @@ std::uint64_t next_serial() {
 
 }  // namespace
 
+std::int64_t length_of(const H5File& file, const std::string& dataset) {
+  const std::vector<std::int64_t> sizes = file.shape(dataset);
+  if (sizes.size() != 1)
+    throw DataError({file.path(), dataset, "1 dimension", std::to_string(sizes.size())},
+                    "is no list");
+  return sizes[0];
+}
+
 template <class T>
 struct H5Elements<T>::Chunks {
   Id dataset;
@@ -95,7 +103,7 @@ H5Elements<T>::H5Elements(const H5File& file, const std::string& dataset)
       dataset_(dataset),
       descriptor_(file.path(), Descriptor::Mode::kRead),
       serial_(next_serial()),
-      size_(file.shape(dataset).at(0)) {
+      size_(length_of(file, dataset)) {
   direct_ = open(dataset);
 }
 
@@ -214,6 +222,10 @@ template <class T>
 std::int64_t H5Elements<T>::append(std::int64_t begin, std::int64_t end, UnsetVector<T>& to) const {
   const std::size_t held = to.size();
   if (begin == end) return 0;
+  if (begin < 0 || end < begin || end > size_)
+    throw DataError(
+        {file_.path(), dataset_, std::to_string(end) + " elements", std::to_string(size_)},
+        "has no such range");
   if (!direct_) {
     const auto values = file_.read_range<T>(dataset_, begin, end);
     to.insert(to.end(), values.begin(), values.end());

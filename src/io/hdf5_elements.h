@@ -17,6 +17,9 @@
 
 namespace cellmill::io {
 
+/// Elements of a 1-d dataset; throws for others.
+std::int64_t length_of(const H5File& file, const std::string& dataset);
+
 /// T: int32 or float; stored values of 8 bytes are converted, int64 must fit.
 template <class T>
 class H5Elements {

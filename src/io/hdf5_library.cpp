@@ -3,6 +3,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/format.h"
+#include "base/utf8.h"
+
 namespace cellmill::io::h5 {
 
 namespace {
@@ -109,8 +112,15 @@ std::vector<std::string> read_texts(const Source& source, const Spot& spot) {
   H5Tset_strpad(memory, H5Tget_strpad(source.type));
   bool variable = H5Tis_variable_str(source.type) > 0;
   H5Tset_size(memory, variable ? H5T_VARIABLE : H5Tget_size(source.type));
-  return variable ? read_variable_texts(source, spot, count, memory)
-                  : read_fixed_texts(source, spot, count, memory);
+  auto texts = variable ? read_variable_texts(source, spot, count, memory)
+                        : read_fixed_texts(source, spot, count, memory);
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    if (const std::size_t at = utf8_ends_at(texts[i]); at != std::string::npos)
+      throw DataError(
+          {spot.file, fmt::format("{}, element {}", spot.where, i), "UTF-8",
+           fmt::format("byte 0x{:02x} at {}", static_cast<unsigned char>(texts[i][at]), at)},
+          "is no UTF-8", "write the file again with such texts decoded");
+  return texts;
 }
 
 Id text_type() {

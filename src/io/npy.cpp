@@ -7,9 +7,10 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/format.h"
+#include "base/utf8.h"
 #include "io/little_endian.h"
 #include "io/npz.h"
-#include "io/utf8.h"
 
 namespace cellmill::io {
 
@@ -166,7 +167,7 @@ std::vector<To> convert(const NpyArray& array, bool swapped, const DataError::Pl
     auto value = widen(value_at<From>(array.bytes.data() + i * sizeof(From), swapped));
     if (!fits<To>(value))
       throw DataError(
-          {place.file, place.where + ", element " + std::to_string(i), name, std::to_string(value)},
+          {place.file, place.where + ", element " + std::to_string(i), name, fmt::to_string(value)},
           "does not fit");
     values[i] = static_cast<To>(value);
   }
@@ -246,7 +247,8 @@ NpyHeader parse_npy_header(std::span<const std::uint8_t> head, std::uint64_t tot
                            const std::string& file, const std::string& member) {
   DataError::Place place{file, "member " + member, {}, {}};
   if (head.size() < 12 || std::memcmp(head.data(), "\x93NUMPY", 6) != 0)
-    throw DataError(place, "is no npy array");
+    throw DataError({file, place.where, "\\x93NUMPY and a version", "something else"},
+                    "is no npy array", "numpy.save writes one");
   int version = head[6];
   if (version < 1 || version > 3)
     throw DataError({file, place.where, "1 to 3", std::to_string(version)},

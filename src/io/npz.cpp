@@ -8,9 +8,10 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "base/format.h"
+#include "base/utf8.h"
 #include "io/files.h"
 #include "io/little_endian.h"
-#include "io/utf8.h"
 #include "io/zip.h"
 
 namespace cellmill::io {
@@ -20,8 +21,15 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 using Shape = std::vector<std::int64_t>;
 
-NpyArray member_of(const ZipFile& zip, const std::string& name) {
+constexpr std::uint64_t kMostSmallBytes = 1 << 16;  // of a format or a shape, with its header
+
+NpyArray member_of(const ZipFile& zip, const std::string& name,
+                   std::uint64_t most = std::numeric_limits<std::uint64_t>::max()) {
   const ZipMember& member = csr_member(zip, name);
+  if (member.bytes > most)
+    throw DataError({zip.path(), "member " + member.name,
+                     "at most " + std::to_string(most) + " bytes", std::to_string(member.bytes)},
+                    "is too large for what it is");
   return parse_npy(zip.read(member), zip.path(), member.name);
 }
 
@@ -101,18 +109,22 @@ const ZipMember& csr_member(const ZipFile& zip, const std::string& name) {
 }
 
 std::pair<std::int64_t, std::int64_t> read_csr_shape(const ZipFile& zip) {
-  std::vector<std::string> format = member_of(zip, "format").to_strings(zip.path(), "format.npy");
+  std::vector<std::string> format =
+      member_of(zip, "format", kMostSmallBytes).to_strings(zip.path(), "format.npy");
   if (format.size() != 1 || format[0] != "csr")
     throw DataError({zip.path(), "member format.npy", "csr", format.empty() ? "" : format[0]},
                     "is a sparse matrix of another format",
                     "convert it: python -c \"import scipy.sparse as s; p = '" + zip.path() +
                         "'; s.save_npz(p, s.load_npz(p).tocsr())\"");
-  Shape shape = member_of(zip, "shape").to_int64(zip.path(), "shape.npy");
+  Shape shape = member_of(zip, "shape", kMostSmallBytes).to_int64(zip.path(), "shape.npy");
   constexpr std::int64_t kMostRows = std::int64_t{1} << 48,
                          kMostColumns = std::numeric_limits<std::int32_t>::max();
   if (shape.size() != 2 || shape[0] < 0 || shape[0] > kMostRows || shape[1] < 0 ||
       shape[1] > kMostColumns)
-    throw DataError({zip.path(), "member shape.npy", {}, {}}, "is no shape of rows and columns");
+    throw DataError({zip.path(), "member shape.npy",
+                     fmt::format("rows of 0 to 2^48, columns of 0 to {}", kMostColumns),
+                     fmt::format("{}", fmt::join(shape, " x "))},
+                    "is no shape of rows and columns");
   return {shape[0], shape[1]};
 }
 
@@ -129,13 +141,15 @@ void check_indptr(const std::vector<std::int64_t>& indptr, std::int64_t rows, st
     throw DataError(place, "has another length than the shape says");
   }
   if (indptr.front() != 0) {
+    place.expected = "0";
     place.found = std::to_string(indptr.front());
     throw DataError(place, "does not begin with 0");
   }
   auto fall = std::adjacent_find(indptr.begin(), indptr.end(), std::greater<>());
   if (fall != indptr.end()) {
     place.where += ", row " + std::to_string(fall - indptr.begin());
-    place.found = std::to_string(fall[0]) + ", then " + std::to_string(fall[1]);
+    place.expected = "at least " + std::to_string(fall[0]);
+    place.found = std::to_string(fall[1]);
     throw DataError(place, "falls");
   }
   if (indptr.back() != entries) {

@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "io/files.h"
-#include "io/json.h"
 #include "io/little_endian.h"
+#include "io/strict_json.h"
 
 namespace cellmill::io {
 
@@ -45,11 +45,11 @@ Place place_of(const std::string& name, const json& entry, std::uint64_t data_by
   Place place{.name = name, .dtype = {}, .shape = {}};
   try {
     place.dtype = entry.at("dtype").get<std::string>();
-    place.shape = entry.at("shape").get<std::vector<std::int64_t>>();
+    place.shape = wholes<std::int64_t>(entry.at("shape"));
     const json& offsets = entry.at("data_offsets");
     if (offsets.size() != 2) throw DataError({path, where, {}, {}}, "has no two data offsets");
-    place.begin = offsets.at(0).get<std::uint64_t>();
-    place.end = offsets.at(1).get<std::uint64_t>();
+    place.begin = whole<std::uint64_t>(offsets.at(0));
+    place.end = whole<std::uint64_t>(offsets.at(1));
   } catch (const json::exception& error) {
     throw DataError({path, where, "dtype, shape and data_offsets", error.what()},
                     "has a broken entry in the header");
@@ -74,7 +74,7 @@ json read_header(const Descriptor& file, std::uint64_t file_bytes, const std::st
         "is truncated, or not a safetensors file");
   std::string text(length, '\0');
   text.resize(file.read_at(text.data(), length, 8));
-  json header = json::parse(text, nullptr, false);
+  json header = json::parse(text, &shallow<json>, false);
   if (!header.is_object())
     throw DataError({path, "header", {}, {}},
                     "is not a safetensors file: its header is no JSON object");

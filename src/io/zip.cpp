@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "base/error.h"
 #include "base/unset_vector.h"
@@ -125,6 +126,22 @@ void refuse_what_we_do_not_read(const ZipMember& member, std::uint16_t flags,
                   "numpy.savez_compressed and scipy.sparse.save_npz write what it reads");
 }
 
+/// Nothing is ever unpacked to a path, but a name that would lead there is no file of ours.
+void check_name(const std::string& name, const std::string& path) {
+  const std::string around = "/" + name + "/";
+  if (name.starts_with('/') || around.find("/../") != std::string::npos ||
+      name.find_first_of(std::string_view("\\:\0", 3)) != std::string::npos)
+    fail(path, "member " + name, "has a name that leads out of the archive",
+         "numpy and scipy write no such file: where is it from?");
+}
+
+void refuse_doubles(const std::vector<ZipMember>& members, const std::string& path) {
+  std::set<std::string_view> names;
+  for (const ZipMember& member : members)
+    if (!names.insert(member.name).second)
+      fail(path, "member " + member.name, "is there twice", "copy or make the file again");
+}
+
 std::vector<ZipMember> read_directory(const Bytes& directory, std::uint64_t count,
                                       const std::string& path) {
   std::vector<ZipMember> members;
@@ -144,10 +161,12 @@ std::vector<ZipMember> read_directory(const Bytes& directory, std::uint64_t coun
                      .crc = take<std::uint32_t>(entry + 16),
                      .method = take<std::uint16_t>(entry + 10)};
     widen(member, entry + kCentralBytes + name, extra, path);
+    check_name(member.name, path);
     refuse_what_we_do_not_read(member, take<std::uint16_t>(entry + 8), path);
     members.push_back(std::move(member));
     at += kCentralBytes + name + extra + comment;
   }
+  refuse_doubles(members, path);
   return members;
 }
 

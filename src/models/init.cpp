@@ -5,13 +5,12 @@
 #include "base/random.h"
 
 namespace cellmill::models {
-namespace {
+
 std::uint64_t key_of(const std::string& name) {
   std::uint64_t key = name.size();
   for (unsigned char c : name) key = random::mix(key ^ c);
   return key;
 }
-}  // namespace
 
 at::Tensor uniform(std::uint64_t seed, const std::string& name,
                    const std::vector<std::int64_t>& shape, double low, double high,

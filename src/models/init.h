@@ -9,6 +9,9 @@
 
 namespace cellmill::models {
 
+/// A name as a word of a key of random draws.
+std::uint64_t key_of(const std::string& name);
+
 /// Uniform in [low, high).
 at::Tensor uniform(std::uint64_t seed, const std::string& name,
                    const std::vector<std::int64_t>& shape, double low, double high,

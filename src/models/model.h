@@ -62,6 +62,7 @@ struct StepContext {
   std::int64_t part = 0, parts = 1;
   /// Pieces that the global batch is taken in, over all ranks.
   std::int64_t pieces = 1;
+  std::int64_t step = 0;  ///< steps done before this one
 };
 
 /// A number for the curves; `name` is the tag below the split: "accuracy/cell_type".

@@ -3,28 +3,35 @@
 #include "base/error.h"
 #include "config/schema.h"
 #include "models/cycle_cost.h"
+#include "models/factor_cost.h"
 
 namespace cellmill::models {
 namespace {
 
 UsageError unknown(const std::string& name) {
-  return UsageError("no model '" + name + "'", "models are cycle_autoencoder", Exit::kConfig);
+  return UsageError("no model '" + name + "'", "models are cycle_autoencoder and factor_model",
+                    Exit::kConfig);
 }
 
 }  // namespace
 
-std::vector<std::string> model_names() { return {"cycle_autoencoder"}; }
+std::vector<std::string> model_names() { return {"cycle_autoencoder", "factor_model"}; }
 
 void describe(config::Schema& s, ModelOptions& o) {
   s.field("name", o.name, "which model", config::one_of(model_names()));
   s.section("cycle_autoencoder", o.cycle_autoencoder,
             "additive, context-conditioned cycle autoencoder");
+  s.section("factor_model", o.factor_model,
+            "three latents with priors from metadata; predicts, completes and generates");
 }
 
 StepForms step_forms(const ModelOptions& options, const data::Vocabulary& vocabulary,
                      const StepShape& shape) {
   if (options.name == "cycle_autoencoder")
     return cycle_step_forms(options.cycle_autoencoder, vocabulary, shape);
+  if (options.name == "factor_model")
+    return factor_step_forms(options.factor_model, factor_shape(options.factor_model, vocabulary),
+                             shape);
   throw unknown(options.name);
 }
 
@@ -33,6 +40,8 @@ std::unique_ptr<Model> make_model(const ModelOptions& options, const data::Vocab
   if (options.name == "cycle_autoencoder") {
     return std::make_unique<CycleAutoencoder>(options.cycle_autoencoder, vocabulary, seed, dtype);
   }
+  if (options.name == "factor_model")
+    return std::make_unique<FactorModel>(options.factor_model, vocabulary, seed, dtype);
   throw unknown(options.name);
 }
 

@@ -7,6 +7,7 @@
 
 #include "data/chunk.h"
 #include "models/cycle_autoencoder.h"
+#include "models/factor_model.h"
 #include "models/model.h"
 #include "models/step_cost.h"
 
@@ -15,6 +16,7 @@ namespace cellmill::models {
 struct ModelOptions {
   std::string name = "cycle_autoencoder";
   CycleAutoencoderOptions cycle_autoencoder;
+  FactorOptions factor_model;
 };
 void describe(config::Schema& schema, ModelOptions& options);
 

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -175,11 +176,18 @@ void transpose(const Csr& x, const std::int32_t* column, Transpose& t) {
 
 }  // namespace
 
+at::Tensor entry_rows(const Csr& x) {
+  return at::repeat_interleave(at::diff(x.indptr), std::optional(x.values.size(0)));
+}
+
+at::Tensor row_sums(const Csr& x) {
+  return at::zeros({x.rows()}, x.values.options().dtype(at::kDouble))
+      .index_add_(0, entry_rows(x), x.values.to(at::kDouble));
+}
+
 at::Tensor densify(const Csr& x, at::ScalarType dtype) {
-  const auto lengths = x.indptr.slice(0, 1) - x.indptr.slice(0, 0, x.rows());
-  const auto row = at::repeat_interleave(lengths);
   auto dense = at::zeros({x.rows(), x.columns}, x.values.options().dtype(dtype));
-  dense.put_(row * x.columns + x.indices, x.values.to(dtype));
+  dense.put_(entry_rows(x) * x.columns + x.indices, x.values.to(dtype));
   return dense;
 }
 

@@ -20,6 +20,12 @@ struct Csr {
 /// [B, columns] of `dtype` on the device of the values.
 at::Tensor densify(const Csr& x, at::ScalarType dtype);
 
+/// [nnz]: the row of each entry.
+at::Tensor entry_rows(const Csr& x);
+
+/// [B], float64.
+at::Tensor row_sums(const Csr& x);
+
 /// x [B, G] times dense [G, N] -> [B, N] of dense's type. `dense` has unit stride along its rows.
 /// No gradient: see nn/gene_products.h.
 at::Tensor multiply(const Csr& x, const at::Tensor& dense);

@@ -93,32 +93,37 @@ double crossing(const Work& work, const Machine& machine) {
   return above;
 }
 
+RanksForecast forecast_at(const Work& work, const Machine& machine, double n) {
+  const auto forms = forecast_step(work, machine, n);
+  const auto& form = *std::find_if(forms.begin(), forms.end(), [](auto& f) { return f.chosen; });
+  RanksForecast r;
+  r.ranks = n;
+  r.global_batch = n * work.cells;
+  r.compute = form.seconds();
+  r.memory = form.memory();
+  const double ring = all_reduce_seconds(machine, form.cost.summed, n);
+  const double gather = work.shard ? ring / 2 : 0;
+  const double sums = work.shard && machine.overlap == 0 ? ring / 2 : ring;
+  r.all_reduce = sums + gather;
+  // Backward, two thirds of the step, can hide no more than its own time.
+  r.waited = std::max((1 - machine.overlap) * sums, sums - r.compute * 2 / 3) + gather;
+  const double own = work.cells / loader_rate(work, machine),
+               shared = r.global_batch / disk_rate(work, machine);
+  r.reading = std::max(own, shared);
+  r.step = std::max(r.compute + r.waited, r.reading);
+  r.cells_per_second = r.global_batch / r.step;
+  r.bound = r.step > r.compute + r.waited ? (shared > own ? "file system" : "loader")
+            : r.waited > r.compute        ? "all-reduce"
+                                          : form.bound();
+  return r;
+}
+
 std::vector<RanksForecast> forecast_ranks(const Work& work, const Machine& machine, double most) {
   std::vector<RanksForecast> result;
   for (double n = 1; n <= most; n *= 2) {
-    const auto forms = forecast_step(work, machine, n);
-    const auto& form = *std::find_if(forms.begin(), forms.end(), [](auto& f) { return f.chosen; });
-    RanksForecast r;
-    r.ranks = n;
-    r.global_batch = n * work.cells;
-    r.compute = form.seconds();
-    r.memory = form.memory();
-    const double ring = all_reduce_seconds(machine, form.cost.summed, n);
-    const double gather = work.shard ? ring / 2 : 0;
-    const double sums = work.shard && machine.overlap == 0 ? ring / 2 : ring;
-    r.all_reduce = sums + gather;
-    // Backward, two thirds of the step, can hide no more than its own time.
-    r.waited = std::max((1 - machine.overlap) * sums, sums - r.compute * 2 / 3) + gather;
-    const double own = work.cells / loader_rate(work, machine),
-                 shared = r.global_batch / disk_rate(work, machine);
-    r.reading = std::max(own, shared);
-    r.step = std::max(r.compute + r.waited, r.reading);
-    r.cells_per_second = r.global_batch / r.step;
-    r.efficiency = result.empty() ? 1 : r.cells_per_second / n / result.front().cells_per_second;
-    r.bound = r.step > r.compute + r.waited ? (shared > own ? "file system" : "loader")
-              : r.waited > r.compute        ? "all-reduce"
-                                            : form.bound();
-    result.push_back(r);
+    result.push_back(forecast_at(work, machine, n));
+    auto& r = result.back();
+    r.efficiency = r.cells_per_second / n / result.front().cells_per_second;
   }
   return result;
 }

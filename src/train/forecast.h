@@ -62,6 +62,9 @@ struct RanksForecast {
   std::string bound;
 };
 
+/// In the chosen form; its `efficiency` is left at 1.
+RanksForecast forecast_at(const Work& work, const Machine& machine, double ranks);
+
 /// 1, 2, 4, ... up to `most` ranks in the chosen form, the cells a rank staying the same.
 std::vector<RanksForecast> forecast_ranks(const Work& work, const Machine& machine, double most);
 

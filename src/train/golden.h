@@ -1,5 +1,5 @@
 #pragma once
-// Golden cases: five training steps of the cycle autoencoder whose every output, loss, gradient,
+// Golden cases: five training steps of a model whose every output, loss, gradient,
 // moment and step count another implementation (plain PyTorch, tools/golden) wrote down. A case
 // runs through the same Stepper as training.
 #include <c10/core/Device.h>
@@ -13,8 +13,8 @@ struct GoldenResult {
   std::string text;  ///< what differs most, or why it was skipped
 };
 
-/// Runs one NAME.f32.safetensors or NAME.f64.safetensors in a form of the step (plain | dense |
-/// factored). Relative norm per tensor: 1e-10 in f64; f32 as stated in golden.cpp.
+/// Runs one NAME.f32.safetensors or NAME.f64.safetensors in a form of the step, where the model has
+/// several (plain | dense | factored). How much may differ the case says.
 GoldenResult run_golden(const std::string& path, const std::string& compute, c10::Device device);
 
 }  // namespace cellmill::train

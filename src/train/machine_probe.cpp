@@ -1,7 +1,6 @@
 #include "train/machine_probe.h"
 
 #include <ATen/ATen.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 
 #include "base/format.h"
 #include "base/stopwatch.h"
+#include "train/disk_probe.h"
 
 namespace cellmill::train {
 namespace {
@@ -72,25 +72,6 @@ std::string largest_file(const std::string& path) {
   return largest;
 }
 
-/// GB/s of the file's first quarter GB, read past the page cache; 0 where that says nothing.
-double disk_rate(const std::string& path) {
-  constexpr std::size_t kBlock = 8 << 20, kMost = 256 << 20, kLeast = 32 << 20;
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return 0;
-  ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
-  std::vector<char> block(kBlock);
-  std::size_t bytes = 0;
-  const Stopwatch watch;
-  while (bytes < kMost) {
-    const auto count = ::pread(file, block.data(), kBlock, static_cast<off_t>(bytes));
-    if (count <= 0) break;
-    bytes += static_cast<std::size_t>(count);
-  }
-  const double seconds = watch.seconds();
-  ::close(file);
-  return bytes < kLeast ? 0 : 1e-9 * static_cast<double>(bytes) / seconds;
-}
-
 double memory_of_rank(const comm::World& world) {
   if (!world.device.is_cpu()) return 0;
   return 1e-9 * static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
@@ -123,7 +104,7 @@ Machine measure_machine(comm::World& world, const ProbePlan& plan) {
   double entries = 0, disk = 0;
   if (plan.source_options.format != "synthetic") {
     entries = slowest(world, loader_rate(world, plan));
-    if (world.rank == 0) disk = disk_rate(largest_file(plan.source_options.path));
+    if (world.rank == 0) disk = read_rate(largest_file(plan.source_options.path));
     disk = -slowest(world, -disk);
   }
   take(m.loader_mentries, 1e-6 * entries, "the loader");

@@ -30,13 +30,15 @@ Passes::Passes(comm::Communicator& world, std::uint64_t seed, PassOptions option
 }
 
 models::StepContext Passes::context() {
-  return {seed_, [this](at::Tensor& tensor) { world_.all_reduce(tensor, comm::Op::kSum); },
-          world_.rank(), world_.size(), world_.size()};
+  return {seed_,         [this](at::Tensor& tensor) { world_.all_reduce(tensor, comm::Op::kSum); },
+          world_.rank(), world_.size(),
+          world_.size(), steps_};
 }
 
 models::StepContext Passes::context_of(const data::Batch& batch) const {
   models::StepContext context;
   context.seed = seed_;
+  context.step = steps_;
   context.pieces = options_.micro_shards;
   if (context.pieces == 0) {
     const auto at_once = options_.cells_at_once;

@@ -44,6 +44,9 @@ class Passes {
   }
   const PassOptions& options() const { return options_; }
   data::Shard shard() const { return shard_; }
+  /// So many steps are done (StepContext::step).
+  void start_at(std::int64_t steps) { steps_ = steps; }
+  std::int64_t steps() const { return steps_; }
   /// For the whole share at once.
   models::StepContext context();
 
@@ -58,6 +61,7 @@ class Passes {
   std::uint64_t seed_;
   PassOptions options_;
   data::Shard shard_;
+  std::int64_t steps_ = 0;
 };
 
 }  // namespace cellmill::train

@@ -1,6 +1,7 @@
 #include "train/recorder.h"
 
 #include <future>
+#include <limits>
 
 #include "base/error.h"
 #include "base/format.h"
@@ -16,7 +17,9 @@ using io::Json;
 
 namespace {
 
-const fs::path& without_later(const fs::path& file, std::int64_t first) {
+constexpr const char *kInfluences = "influence.jsonl", *kSessions = "sessions.jsonl";
+
+fs::path without_later(const fs::path& file, std::int64_t first) {
   if (fs::exists(file)) {
     std::int64_t number = 0;
     io::LineFile::filter(file, [&](std::string_view line) {
@@ -39,7 +42,10 @@ std::string folder_without_later(const fs::path& folder, std::int64_t first) {
 
 Recorder::Recorder(const fs::path& folder, std::int64_t first)
     : lines_(without_later(folder / "metrics.jsonl", first)),
+      folder_(folder),
       events_(folder_without_later(folder, first)) {
+  without_later(folder / kInfluences, first);
+  without_later(folder / kSessions, std::numeric_limits<std::int64_t>::max());
   if (first > 0) events_.restart_at(first);  // for a TensorBoard that is open already
 }
 
@@ -53,18 +59,22 @@ void Recorder::point(std::int64_t step, std::int64_t epoch, const std::string& s
         events_.scalar(split + "/" + name, value, step);
       }
     }
-    append(io::sealed_json(line.dump()));
+    append(lines_, io::sealed_json(line.dump()));
   });
 }
 
-void Recorder::append(const std::string& line) {
+void Recorder::append(io::LineFile& file, const std::string& line) {
   try {
-    lines_.append(line);
+    file.append(line);
     refused_ = false;
   } catch (const DataError& e) {
     if (!refused_) log::warn("points are kept in memory until they can be written: {}", e.text());
     refused_ = true;
   }
+}
+
+void Recorder::append_to(const std::string& name, const Json& line) {
+  append(others_.try_emplace(name, folder_ / name).first->second, io::sealed_json(line.dump()));
 }
 
 void Recorder::influence(std::int64_t step, std::vector<HeadInfluence> heads) {
@@ -77,6 +87,17 @@ void Recorder::influence(std::int64_t step, std::vector<HeadInfluence> heads) {
     }
     events_.image("metadata/head_influence_l2", influence_figure(heads), step);
     events_.text("metadata/head_influence_l2_stats", table, step);
+    Json line = {{"step", step}, {"heads", Json::object()}};
+    for (const auto& h : heads) line["heads"][h.head] = {h.mean, h.low, h.high};
+    append_to(kInfluences, line);
+  });
+}
+
+void Recorder::session(Json facts, std::int64_t step) {
+  writer_.run([this, facts = std::move(facts), step] {
+    Json line = {{"step", step}};
+    line.update(facts);
+    append_to(kSessions, line);
   });
 }
 
@@ -93,6 +114,7 @@ void Recorder::flush() {
   writer_.run([&] {
     try {
       lines_.sync();
+      for (auto& [name, file] : others_) file.sync();
       events_.flush();
       done.set_value();
     } catch (...) {

@@ -14,6 +14,7 @@
 #include "base/background.h"
 #include "io/events.h"
 #include "io/files.h"
+#include "io/json.h"
 
 namespace cellmill::train {
 
@@ -32,8 +33,10 @@ class Recorder {
   /// machine.
   void point(std::int64_t step, std::int64_t epoch, const std::string& split,
              std::map<std::string, double> values, std::map<std::string, double> measured);
-  /// Histograms, figure and table of head influences.
+  /// Histograms, figure and table of head influences, and a line of influence.jsonl.
   void influence(std::int64_t step, std::vector<HeadInfluence> heads);
+  /// A line of sessions.jsonl.
+  void session(io::Json facts, std::int64_t step);
   void settings(const std::string& yaml, const std::map<std::string, io::HParam>& hparams,
                 const std::vector<std::string>& metric_tags);
   void close(bool success);
@@ -41,9 +44,12 @@ class Recorder {
   void flush();
 
  private:
-  void append(const std::string& line);
+  void append(io::LineFile& file, const std::string& line);
+  void append_to(const std::string& name, const io::Json& line);
 
   io::LineFile lines_;
+  std::filesystem::path folder_;
+  std::map<std::string, io::LineFile> others_;  // by name, opened when there is a line for them
   io::EventWriter events_;
   bool refused_ = false;  // the last line
   Background writer_;     // last: its work uses the files

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/error.h"
@@ -60,20 +61,43 @@ void check_same(const fs::path& file, const std::string& config) {
 
 }  // namespace
 
-RunFolder::RunFolder(const fs::path& path, const std::string& config, bool resume) : path_(path) {
+void check_run_folder(const fs::path& path, const std::string& config, bool resume) {
   const auto file = path / "config.yaml";
-  existed_ = fs::exists(file);
-  if (existed_ && !resume) {
+  const bool existed = fs::exists(file);
+  if (existed && !resume) {
     throw UsageError(path.string() + " already holds a run",
                      "--resume continues it; or name another output.folder");
   }
   // a start that was killed before config.yaml was there leaves the lock
-  const bool there = fs::exists(path);
-  if (!existed_ && there && !fs::is_empty(path) && !fs::exists(path / "lock")) {
+  if (!existed && fs::exists(path) && !fs::is_empty(path) && !fs::exists(path / "lock")) {
     throw UsageError(path.string() + " is not empty and holds no run",
                      "name another output.folder");
   }
-  if (existed_) check_same(file, config);  // before the lock: a constructor that throws keeps it
+  if (existed) check_same(file, config);
+}
+
+fs::path nearest_folder(const fs::path& path) {
+  std::error_code ignored;
+  fs::path folder = fs::absolute(path, ignored).lexically_normal();
+  while (!fs::is_directory(folder, ignored) && folder != folder.root_path())
+    folder = folder.parent_path();
+  return folder;
+}
+
+void check_writable(const fs::path& folder) {
+  std::string name = (folder / (std::string(io::kUnfinished) + "XXXXXX")).string();
+  if (!::mkdtemp(name.data()))
+    throw DataError({folder.string(), "", "", ""},
+                    std::string("is not writable: ") + std::strerror(errno),
+                    "name another output.folder", Exit::kIo);
+  ::rmdir(name.c_str());
+}
+
+RunFolder::RunFolder(const fs::path& path, const std::string& config, bool resume) : path_(path) {
+  const auto file = path / "config.yaml";
+  existed_ = fs::exists(file);
+  const bool there = fs::exists(path);
+  check_run_folder(path, config, resume);  // before the lock: a constructor that throws keeps it
   std::error_code error;
   fs::create_directories(path, error);
   if (!error) lock();

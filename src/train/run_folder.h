@@ -1,11 +1,20 @@
 #pragma once
-// The folder of a run, owned by rank 0: config.yaml (effective), metrics.jsonl,
-// events.out.tfevents..., checkpoints/, log/rank-N.log. A folder belongs to one configuration and
-// to one process at a time; anything else is refused with what differs, and nothing is overwritten.
+// The folder of a run, owned by rank 0: config.yaml (effective), metrics.jsonl, influence.jsonl,
+// sessions.jsonl (a line a start), events.out.tfevents..., checkpoints/, log/rank-N.log. A folder
+// belongs to one configuration and to one process at a time; anything else is refused with what
+// differs, and nothing is overwritten.
 #include <filesystem>
 #include <string>
 
 namespace cellmill::train {
+
+/// Throws what RunFolder would for this path, but for another process that has it; makes nothing.
+void check_run_folder(const std::filesystem::path& path, const std::string& config, bool resume);
+/// The folder itself, or the nearest one above it that is there.
+std::filesystem::path nearest_folder(const std::filesystem::path& path);
+/// Makes something in the folder and removes it. Throws DataError (74): to a superuser access(2)
+/// calls all folders writable.
+void check_writable(const std::filesystem::path& folder);
 
 class RunFolder {
  public:

@@ -207,6 +207,7 @@ void Stepper::update(double schedule, StepResult& result) {
     if (options_.shard) world_.gather_shares(optimiser.value());
   }
   model_.after_step();
+  passes_.start_at(passes_.steps() + 1);
 }
 
 }  // namespace cellmill::train

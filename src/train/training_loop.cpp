@@ -6,6 +6,7 @@
 #include "train/cell_order.h"
 #include "train/evaluate.h"
 #include "train/schedule.h"
+#include "train/session.h"
 #include "train/training_run.h"
 
 namespace cellmill::train {
@@ -47,6 +48,7 @@ Exit TrainingRun::run() {
   comm::agree(*world_.host_world, [&] {
     if (recorder_) recorder_->close(!stop_);
   });
+  warnings_.share(*world_.host_world);
   if (progress_) progress_->finish();
   goodput_.steps(stepper_->times());
   log::info("{}", goodput_.text());
@@ -63,8 +65,11 @@ void TrainingRun::next_step() {
   goodput_.add(Goodput::Part::kData, own_.data);
   own_.compute = own_seconds([&] { step(batch); });
   stragglers_.step(std::exchange(own_, {}));
-  if (state_.steps == first_step_ + 1)
+  if (state_.steps == first_step_ + 1) {
     log::info("first step done {:.2f} s after the program's start", process_age());
+    auto session = describe_session(world_);
+    if (recorder_) recorder_->session(std::move(session), first_step_);
+  }
   if (interfere_) interfere_(state_.steps, *model_);
   const auto every = o_.replicas.compare_every_steps;
   if (every > 0 && state_.steps % every == 0) compare();
@@ -138,9 +143,10 @@ void TrainingRun::record_interval() {
     recorder_->point(state_.steps, state_.position.epoch, "train", values, std::move(measured));
   }
   if (progress_) {
-    progress_->update(state_.steps,
-                      fmt::format("epoch {} loss {:.4g} {:.0f} cells/s", state_.position.epoch,
-                                  values.at("loss/generator"), speed));
+    progress_->update(
+        state_.steps,
+        fmt::format("epoch {} loss {:.4g} {:.0f} cells/s", state_.position.epoch,
+                    values.at("loss/" + stepper_->optimisers().front().name()), speed));
   }
   state_.interval.clear();
 }
@@ -181,6 +187,7 @@ bool TrainingRun::evaluate_now() {
                      {{"evaluation_seconds", watch.seconds()}});
     recorder_->influence(state_.steps, result.influence);
   }
+  warnings_.share(*world_.host_world);
   goodput_.add(Goodput::Part::kEvaluation, watch.seconds());
   if (ended_early()) {
     log::info("no gain in {} evaluations: ending at step {}", o_.evaluation.patience, state_.steps);

@@ -60,6 +60,7 @@ TrainingRun::TrainingRun(comm::World& world, const RunOptions& options, const st
     auto cells = loader(split_.train, false);
     survey(*model_, cells, *feed_, world_.tensors(), stepper_->passes());
   }
+  warnings_.share(*world_.host_world);
   open_recorder();
 
   std::int64_t parameters = 0;
@@ -119,6 +120,7 @@ bool TrainingRun::resume() {
     state_ = from_checkpoint(checkpoint::load(path), path, *model_, stepper_->optimisers(),
                              source_->vocabulary());
     training_->seek(state_.position);
+    stepper_->passes().start_at(state_.steps);
     if (checkpoints_) checkpoints_->catch_up(state_);
   });
   log::info("resuming from {}: step {}, epoch {}", path, state_.steps, state_.position.epoch);

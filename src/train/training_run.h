@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/stopwatch.h"
+#include "comm/warnings.h"
 #include "data/device_feed.h"
 #include "train/goodput.h"
 #include "train/recorder.h"
@@ -73,6 +74,7 @@ class TrainingRun {
   std::unique_ptr<Recorder> recorder_;           // rank 0
   std::unique_ptr<RunCheckpoints> checkpoints_;  // rank 0
   std::optional<Progress> progress_;
+  comm::SharedWarnings warnings_;
   TrainingState state_;
   std::int64_t total_steps_ = 0;
   std::int64_t first_step_ = 0;  // of this process

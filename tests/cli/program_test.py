@@ -50,6 +50,14 @@ class Program(unittest.TestCase):
             code, out, err = run(command, "--help")
             self.assertEqual((code, err), (0, ""), command)
             self.assertTrue(out.startswith(f"usage: cellmill {command}"), out)
+            self.assertIn("\n  --help ", out)
+
+    def test_help_is_grouped_with_defaults_and_ranges(self):
+        out = run("plan", "--help")[1]
+        self.assertRegex(out, r"\n  --ranks N +up to so many \(at least 1; default 1024\)\n")
+        self.assertRegex(out, r"\n\nSettings, told by `cellmill config help`\n  --config TEXT\.\.\. +run files")
+        headings = re.findall(r"^\S.*$", run()[1], re.MULTILINE)
+        self.assertEqual(headings[-5:], ["Train", "Ask", "Data", "Check", "Settings"])
 
     def test_unknown_command(self):
         self.refused(64, "unknown command trian\n  hint: did you mean train?", "trian")
@@ -140,6 +148,15 @@ class Program(unittest.TestCase):
         self.assertRegex(out, r"\ntrain\.global_batch +64 +--set\n")
         self.assertRegex(out, r"\ntrain\.max_steps +\S+ +default\n")
 
+    def test_check(self):
+        self.write("a.yaml", "train:\n  epochs: 3\n  seed: 1\n")
+        self.assertEqual(run("config", "check", "--config", "a.yaml", cwd=self.folder)[:2], (0, "no mistakes; 2 settings not at the default\n"))
+        self.write("a.yaml", "train:\n  epohcs: 3\n  seed: -1\nmodle: {}\n")
+        found, out, err = run("config", "check", "--config", "a.yaml", cwd=self.folder)
+        self.assertEqual((found, out), (78, ""))
+        for said in ("3 problems", "did you mean train.epochs?", "a.yaml:3:9: train.seed: expected", "did you mean model?"):
+            self.assertIn(said, err)
+
     def test_dump_reads_back(self):
         code, first, _ = run("config", "dump", "--set", "train.epochs=7")
         self.assertEqual(code, 0)
@@ -160,7 +177,7 @@ class Program(unittest.TestCase):
     def test_bash_completion(self):
         expected = {
             "tra": "train",
-            "config ": "explain dump help",
+            "config ": "explain check dump help",
             "config --se": "--set",
             "train --set train.epo": "train.epochs=",
             "train --set train.schedule =": "constant cosine",

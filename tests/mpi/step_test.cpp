@@ -2,8 +2,6 @@
 // world on its share, and another one alone on the whole batch, and compares everything.
 #include "train/step.h"
 
-#include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <c10/core/Allocator.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
 
@@ -13,7 +11,7 @@
 #include "comm/solo_communicator.h"
 #include "data/device_feed.h"
 #include "models/cycle_autoencoder.h"
-#include "test_world.h"
+#include "shares.h"
 #include "train/training_state.h"
 
 using namespace cellmill;
@@ -23,7 +21,7 @@ using train::Stepper;
 
 namespace {
 
-constexpr std::int64_t kGenes = 30, kCells = 24, kSteps = 5, kSeed = 11;
+constexpr std::int64_t kGenes = 30, kSteps = 5, kSeed = 11;
 constexpr std::int64_t kUsed = 3;  // categories of "type" that cells have; the last two are absent
 
 const data::Vocabulary& vocabulary() {
@@ -39,40 +37,12 @@ const data::Vocabulary& vocabulary() {
 
 data::Batch whole_batch(std::int64_t step) {
   auto random = at::detail::createCPUGenerator(100 + step);
-  const auto dense = at::relu(at::randn({kCells, kGenes}, random)).contiguous();
-  const auto entries = dense.nonzero();
-  data::Batch batch;
-  batch.indptr = at::zeros({kCells + 1}, at::kLong);
-  batch.indptr.slice(0, 1).copy_((dense > 0).sum(1).cumsum(0));
-  batch.indices = entries.select(1, 1).contiguous();
-  batch.values = dense.index({entries.select(1, 0), entries.select(1, 1)});
+  auto batch = drawn_cells(step, kGenes, random);
   batch.labels =
       at::stack({at::randint(kUsed, {kCells}, random), at::randint(5, {kCells}, random)}, 1);
   batch.labels.masked_fill_(at::rand({kCells, 2}, random) < 0.2, -1);
-  batch.cells = at::arange(step * kCells, (step + 1) * kCells);
-  batch.genes = kGenes;
-  batch.global_cells = kCells;
-  batch.step = step;
   static data::DeviceFeed feed(test_world().device);
   return feed.move(batch);
-}
-
-/// Where the share of a rank begins.
-using Cut = std::int64_t (*)(std::int64_t rank, std::int64_t size);
-
-data::Batch share(const data::Batch& batch, Cut cut) {
-  const auto& world = test_world();
-  return data::cells_of(batch, cut(world.rank, world.size), cut(world.rank + 1, world.size));
-}
-
-/// The share that holds whole micro-shards.
-data::Batch divided(const data::Batch& batch, data::Shard shard) {
-  const auto begin = shard.begin(batch.size());
-  auto part = data::cells_of(batch, begin, shard.end(batch.size()));
-  const auto first = shard.begin(shard.micro_shards), last = shard.end(shard.micro_shards);
-  for (auto s = first; s <= last; ++s)
-    part.micro_shards.push_back(batch.size() * s / shard.micro_shards - begin);
-  return part;
 }
 
 CycleAutoencoderOptions small() {
@@ -119,11 +89,6 @@ void survey(CycleAutoencoder& model, comm::Communicator& world, Cut cut) {
   auto sums = model.survey_state();
   world.all_reduce(sums, comm::Op::kSum);
   model.finish_survey();
-}
-
-double distance(const at::Tensor& a, const at::Tensor& b) {
-  const auto wide = b.to(at::kDouble);
-  return ((a.to(at::kDouble) - wide).norm() / (wide.norm() + 1e-30)).item<double>();
 }
 
 void check_same_bits_on_all_ranks(Side& side) {
@@ -181,15 +146,6 @@ void check_equal(const CycleAutoencoderOptions& options, at::ScalarType dtype, C
   }
   CATCH_CHECK(moved > static_cast<std::int64_t>(got.size()) / 2);
   check_same_bits_on_all_ranks(together);
-}
-
-std::int64_t even(std::int64_t rank, std::int64_t size) { return kCells * rank / size; }
-std::int64_t uneven(std::int64_t rank, std::int64_t size) {
-  return kCells * rank * rank / (size * size);
-}
-/// Rank 0 has no cell, unless it is alone.
-std::int64_t first_empty(std::int64_t rank, std::int64_t size) {
-  return size == 1 ? kCells * rank : rank < 2 ? 0 : kCells * (rank - 1) / (size - 1);
 }
 
 /// Bytes that LibTorch's allocators have given out and not got back.
@@ -253,10 +209,7 @@ void check_across_world_sizes(const CycleAutoencoderOptions& options) {
 void check_all(const CycleAutoencoderOptions& options, train::StepOptions stepping = {}) {
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     for (const Cut cut : {even, uneven, first_empty}) {
-      CATCH_INFO((dtype == at::kDouble ? "float64" : "float32")
-                 << (cut == even     ? ", even"
-                     : cut == uneven ? ", uneven"
-                                     : ", an empty share"));
+      CATCH_INFO((dtype == at::kDouble ? "float64" : "float32") << ", " << name_of(cut));
       check_equal(options, dtype, cut, stepping);
     }
   }

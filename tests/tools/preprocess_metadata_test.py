@@ -133,7 +133,7 @@ def test_kinds_and_categories(columns, kind, categories):
     assert list(vocabulary) == sorted(categories)
     if vocabulary:
         codes = field.codes(column, vocabulary)
-        assert ((codes >= 0) == [metadata_fields.normalise(value)[0] is not metadata_fields._MISSING for value in column]).all()
+        assert ((codes >= 0) == [metadata_fields.normalise(value)[0] is not metadata_fields.MISSING for value in column]).all()
         assert field.specification(False)["non_null_count"] == (codes >= 0).sum()
 
 

@@ -1,7 +1,9 @@
 # Every foreign library, once, with its reason. Debian's packages unless another place is named; tools/setup installs them.
 find_package(Threads REQUIRED)
-find_package(LibTorch REQUIRED)                              # tensors, autograd, fused Adam; PyPI wheel torch==2.11.0
-find_package(MPI REQUIRED COMPONENTS CXX)                    # the world of ranks: libopenmpi-dev
+if(NOT CELLMILL_FUZZ)
+  find_package(LibTorch REQUIRED)                            # tensors, autograd, fused Adam; PyPI wheel torch==2.11.0
+  find_package(MPI REQUIRED COMPONENTS CXX)                  # the world of ranks: libopenmpi-dev
+endif()
 find_package(HDF5 REQUIRED COMPONENTS C)                     # checkpoints, label codes, h5ad: libhdf5-dev
 find_package(Boost REQUIRED COMPONENTS program_options)      # command line: libboost-program-options-dev
 find_package(yaml-cpp REQUIRED)                              # run files: libyaml-cpp-dev

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <numeric>
 
 #include "base/error.h"
 #include "base/format.h"
@@ -13,6 +12,9 @@
 
 namespace cellmill::data {
 namespace {
+
+constexpr std::int64_t kMostRows = std::int64_t{1} << 32,
+                       kMostColumns = (std::int64_t{1} << 31) - 1;
 
 std::string place_of(const std::string& layer) {
   if (layer.empty() || layer == "X") return "/X";
@@ -37,8 +39,8 @@ std::string encoding_of(const io::H5File& file, const std::string& matrix) {
 
 }  // namespace
 
-H5adSource::H5adSource(const SourceOptions& options)
-    : file_(io::H5File::open(options.path)), expression_(options.raw_counts) {
+H5adSource::H5adSource(const SourceOptions& options, std::shared_ptr<Faults> faults)
+    : file_(io::H5File::open(options.path)), expression_(options.raw_counts, std::move(faults)) {
   const auto [cells, columns] = open_matrix(options);
   const std::string var = options.layer == "raw" ? "/raw/var" : "/var";
   vocabulary_.genes = read_index(file_, var);
@@ -78,23 +80,38 @@ std::pair<std::int64_t, std::int64_t> H5adSource::open_matrix(const SourceOption
           encoding == "csc_matrix" ? rewrite_hint(options.path, to_csr(options.layer)) : "");
     shape = file_.ints_attribute(
         matrix_, file_.has_attribute(matrix_, "shape") ? "shape" : "h5sparse_shape");
-    entries_ = file_.shape(matrix_ + "/indices").at(0);
-    const auto pointers = file_.shape(matrix_ + "/indptr").at(0);
-    if (shape.size() == 2 && pointers != shape[0] + 1)
-      throw DataError({options.path, matrix_ + "/indptr", fmt::format("{} entries", shape[0] + 1),
-                       fmt::format("{}", pointers)},
+    entries_ = io::length_of(file_, matrix_ + "/indices");
+    const auto pointers = io::length_of(file_, matrix_ + "/indptr");
+    if (shape.size() == 2 && pointers - 1 != shape[0])
+      throw DataError({options.path, matrix_ + "/indptr",
+                       fmt::format("one more than {} rows", shape[0]), fmt::format("{}", pointers)},
                       "another length than the rows ask for");
     indptr_ = file_.read<std::int64_t>(matrix_ + "/indptr");
+    if (const auto fall = std::adjacent_find(indptr_.begin(), indptr_.end(), std::greater<>());
+        fall != indptr_.end())
+      throw DataError({options.path + ": " + matrix_, fmt::format("row {}", fall - indptr_.begin()),
+                       fmt::format("at least {}", fall[0]), fmt::format("{}", fall[1])},
+                      "indptr falls");
     indices_.emplace(file_, matrix_ + "/indices");
     values_.emplace(file_, matrix_ + "/data");
+    if (values_->size() != entries_)
+      throw DataError({options.path, matrix_ + "/data",
+                       fmt::format("{} values, as {}/indices has", entries_, matrix_),
+                       fmt::format("{}", values_->size())},
+                      "another length than the columns");
   } else {
     shape = file_.shape(matrix_);
-    entries_ = std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
   }
   if (shape.size() != 2)
     throw DataError(
         {options.path, matrix_, "cells x genes", fmt::format("{} dimensions", shape.size())},
         "not a matrix");
+  if (shape[0] < 0 || shape[0] > kMostRows || shape[1] < 0 || shape[1] > kMostColumns)
+    throw DataError({options.path, matrix_,
+                     fmt::format("0 to {} cells, 0 to {} genes", kMostRows, kMostColumns),
+                     fmt::format("{}", fmt::join(shape, " x "))},
+                    "not the shape of a matrix");
+  if (!sparse_) entries_ = shape[0] * shape[1];
   return {shape[0], shape[1]};
 }
 

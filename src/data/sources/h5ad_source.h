@@ -20,7 +20,8 @@ class H5adSource : public ChunkSource {
   /// metadata_vocab.json gives the order of categories), chunk_cells, raw_counts. Throws DataError
   /// for a matrix that is csc (with the line that converts), a layer or column that is not there,
   /// lengths that do not agree.
-  explicit H5adSource(const SourceOptions& options);
+  /// `faults`: faulty values are counted there and left out, not refused.
+  explicit H5adSource(const SourceOptions& options, std::shared_ptr<Faults> faults = {});
   const std::vector<ChunkInfo>& index() const override { return index_; }
   const Vocabulary& vocabulary() const override { return vocabulary_; }
   bool reads_rows() const override { return true; }

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "base/utf8.h"
 #include "data/metadata_command.h"
 #include "io/files.h"
 #include "io/npz.h"
@@ -27,9 +28,19 @@ std::vector<std::string> read_genes(const std::string& path) {
                     Exit::kNoInput);
   std::vector<std::string> genes;
   std::istringstream text(io::read_text(path));
+  std::int64_t number = 0, empty = 0;  // of the line; of the first empty one since a name
   for (std::string line; std::getline(text, line);) {
     const std::string name = line.substr(0, line.find_first_of("\t\r"));
-    if (!name.empty()) genes.push_back(name);
+    ++number;
+    if (utf8_ends_at(name) != std::string::npos)
+      throw DataError({path, fmt::format("line {}", number), {}, {}}, "is no UTF-8",
+                      "iconv -f latin1 -t utf8 converts what is Latin-1");
+    if (name.empty() && empty == 0) empty = number;
+    if (name.empty()) continue;
+    if (empty > 0)
+      throw DataError({path, fmt::format("line {}", empty), "the name of a gene", "none"},
+                      "is empty", "the n-th line names the n-th column");
+    genes.push_back(name);
   }
   return genes;
 }
@@ -58,7 +69,8 @@ std::map<std::int64_t, std::string> files_by_number(const SourceOptions& options
 
 }  // namespace
 
-NpzSource::NpzSource(const SourceOptions& options) : expression_(options.raw_counts) {
+NpzSource::NpzSource(const SourceOptions& options, std::shared_ptr<Faults> faults)
+    : expression_(options.raw_counts, std::move(faults)) {
   find_files(options);
   if (!without_metadata(options)) {
     codes_.emplace(options);

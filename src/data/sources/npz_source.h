@@ -25,7 +25,8 @@ class NpzSource : public ChunkSource {
   /// for files without a number (one file
   /// without labels needs none), of the same number, without codes, of another number of rows or
   /// columns than their codes and genes.
-  explicit NpzSource(const SourceOptions& options);
+  /// `faults`: faulty values are counted there and left out, not refused.
+  explicit NpzSource(const SourceOptions& options, std::shared_ptr<Faults> faults = {});
   const std::vector<ChunkInfo>& index() const override { return index_; }
   const Vocabulary& vocabulary() const override { return vocabulary_; }
   bool reads_rows() const override { return reads_rows_; }

@@ -8,13 +8,13 @@
 namespace cellmill::data {
 
 std::int64_t PackRows::read(std::int64_t chunk, std::span<const std::int32_t> rows) {
-  const auto& [number, begin] = source_.runs_[chunk];
-  const PackFile& shard = source_.store_.shards[number];
+  const auto& run = source_.runs_[chunk];
+  const PackFile& shard = source_.store_.shards[run.shard];
   const auto expected = static_cast<std::int64_t>(rows.size()) * source_.bytes_held();
   bytes_.reserve(bytes_.size() + static_cast<std::size_t>(expected + expected / 8));
   std::int64_t bytes = 0;
   for (std::size_t i = 0, j = 0; i < rows.size(); i = j) {
-    const auto cell = [&](std::size_t k) { return begin + rows[k]; };
+    const auto cell = [&](std::size_t k) { return run.begin + rows[k]; };
     for (j = i + 1; j < rows.size() && cell(j) / kBlockRows <= cell(j - 1) / kBlockRows + 1;) ++j;
     bytes += shard.for_blocks(cell(i), cell(j - 1) + 1, source_.digests_,
                               [&](const BlockView& block, std::int64_t first) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numbers>
 #include <numeric>
 
 #include "base/error.h"
@@ -14,6 +13,8 @@
 namespace cellmill::data {
 namespace {
 
+using random::normal;
+
 constexpr double kDepthSpread = 0.25;  // standard deviation of log depth over cells
 constexpr double kNormalAbove = 50;    // rates from which a Poisson draw is a rounded normal one
 
@@ -21,22 +22,23 @@ struct Kind {
   const char* name;
   double strength, gene_fraction;
 };
-constexpr std::array<Kind, 4> kKinds = {
-    {{"cell_type", 1.2, 0.08}, {"tissue", 0.6, 0.04}, {"assay", 0.5, 0.10}, {"sex", 0.4, 0.02}}};
+constexpr std::array<Kind, 5> kKinds = {{{"cell_type", 1.2, 0.08},
+                                         {"tissue", 0.6, 0.04},
+                                         {"assay", 0.5, 0.10},
+                                         {"sex", 0.4, 0.02},
+                                         {"perturbation", 0.8, 0.06}}};
+constexpr std::size_t kNamed = 4;  // fields with a name where none is given
 
-Kind kind_of(std::size_t field) {
-  return field < kKinds.size() ? kKinds[field] : Kind{"field", 0.6, 0.05};
+Kind kind_of(const std::string& field) {
+  const auto* found = std::find_if(kKinds.begin(), kKinds.end(),
+                                   [&](const Kind& kind) { return kind.name == field; });
+  return found != kKinds.end() ? *found : Kind{"field", 0.6, 0.05};
 }
 
 enum Stream : std::uint64_t { kMu, kWhich, kDelta, kLabel, kMissingLabel, kDepth, kCount };
 
 std::uint64_t draw(std::uint64_t seed, Stream stream, std::uint64_t a = 0, std::uint64_t b = 0) {
   return random::bits(random::Use::kSynthetic, {seed, stream, a, b});
-}
-
-double normal(std::uint64_t bits) {
-  const double u = 1 - random::unit(bits), v = random::unit(random::mix(bits));
-  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
 }
 
 /// By inversion of the distribution function. The bound exp(-x) >= 1 - x settles most zeros.
@@ -57,8 +59,9 @@ void require(bool holds, const char* what) {
   if (!holds) throw UsageError(fmt::format("synthetic data: {}", what), {}, Exit::kConfig);
 }
 
-std::string name_of(std::size_t field) {
-  return field < kKinds.size() ? kKinds[field].name : fmt::format("field_{}", field + 1);
+std::string name_of(const SourceOptions& options, std::size_t field) {
+  if (!options.synthetic_fields.empty()) return options.synthetic_fields[field];
+  return field < kNamed ? kKinds[field].name : fmt::format("field_{}", field + 1);
 }
 
 }  // namespace
@@ -69,9 +72,12 @@ SyntheticSource::SyntheticSource(const SourceOptions& options) : options_(option
   require(options.chunk_cells >= 1, "chunk_cells must be at least 1");
   require(options.synthetic_density > 0 && options.synthetic_density < 1,
           "synthetic_density must be between 0 and 1");
+  require(options.synthetic_fields.empty() ||
+              options.synthetic_fields.size() == options.synthetic_categories.size(),
+          "synthetic_fields must name as many fields as synthetic_categories has");
   for (std::size_t f = 0; f < options.synthetic_categories.size(); ++f) {
     require(options.synthetic_categories[f] >= 1, "synthetic_categories must be at least 1 each");
-    planted_.push_back({name_of(f), {}});
+    planted_.push_back({name_of(options, f), {}});
     for (std::int64_t c = 0; c < options.synthetic_categories[f]; ++c)
       planted_[f].categories.push_back(fmt::format("{}_{}", planted_[f].name, c));
   }
@@ -92,8 +98,31 @@ SyntheticSource::SyntheticSource(const SourceOptions& options) : options_(option
     index_.push_back({static_cast<std::int64_t>(index_.size()), rows, cell,
                       fmt::format("synthetic cells {} to {}", cell, cell + rows - 1)});
   }
+  for (const auto& combination : options.synthetic_held_out) hold_out(combination);
   plant();
   choose_depth();
+}
+
+void SyntheticSource::hold_out(const std::string& combination) {
+  std::vector<std::string> all;
+  std::vector<std::int32_t> codes(planted_.size(), kMissing);
+  for (std::size_t begin = 0; begin <= combination.size();) {
+    const auto end = std::min(combination.find('+', begin), combination.size());
+    const auto wanted = combination.substr(begin, end - begin);
+    begin = end + 1;
+    bool found = false;
+    for (std::size_t f = 0; f < planted_.size(); ++f)
+      for (std::size_t c = 0; c < planted_[f].categories.size(); ++c) {
+        all.push_back(planted_[f].categories[c]);
+        if (all.back() != wanted) continue;
+        codes[f] = static_cast<std::int32_t>(c);
+        found = true;
+      }
+    if (!found)
+      throw UsageError(fmt::format("synthetic_held_out: no category '{}'", wanted),
+                       did_you_mean(wanted, all), Exit::kConfig);
+  }
+  held_out_.push_back(std::move(codes));
 }
 
 void SyntheticSource::plant() {
@@ -104,8 +133,9 @@ void SyntheticSource::plant() {
     base_[g] = static_cast<float>(std::exp(1.5 * normal(draw(seed, kMu, g))));
   effect_.resize(planted_.size());
   for (std::size_t f = 0; f < planted_.size(); ++f) {
+    const auto kind = kind_of(planted_[f].name);
     const auto moved =
-        std::max<std::size_t>(2, static_cast<std::size_t>(kind_of(f).gene_fraction * genes));
+        std::max<std::size_t>(2, static_cast<std::size_t>(kind.gene_fraction * genes));
     effect_[f].resize(planted_[f].categories.size());
     cumulative_.emplace_back();
     for (std::size_t c = 1; c <= effect_[f].size(); ++c)
@@ -116,7 +146,7 @@ void SyntheticSource::plant() {
       random::shuffle(order, random::Use::kSynthetic, draw(seed, kWhich, f, c));
       for (std::size_t k = 0; k < moved; ++k)
         effect_[f][c].push_back(
-            {order[k], static_cast<float>(std::exp(kind_of(f).strength *
+            {order[k], static_cast<float>(std::exp(kind.strength *
                                                    normal(draw(seed, kDelta, f * 65536 + c, k))))});
     }
   }
@@ -133,18 +163,28 @@ void SyntheticSource::choose_depth() {
   }
 }
 
-std::int32_t SyntheticSource::planted_code(std::int64_t cell, std::size_t field) const {
+std::int32_t SyntheticSource::planted_code(std::int64_t cell, std::size_t field,
+                                           std::uint64_t attempt) const {
   const auto& cumulative = cumulative_[field];
-  const double u =
-      cumulative.back() * random::unit(draw(options_.synthetic_seed, kLabel, cell, field));
+  const double u = cumulative.back() * random::unit(draw(options_.synthetic_seed, kLabel, cell,
+                                                         field + (attempt << 32)));
   return static_cast<std::int32_t>(std::upper_bound(cumulative.begin(), cumulative.end() - 1, u) -
                                    cumulative.begin());
 }
 
 std::vector<std::int32_t> SyntheticSource::planted_codes(std::int64_t cell) const {
+  constexpr std::uint64_t kMost = 1000;
   std::vector<std::int32_t> codes(planted_.size());
-  for (std::size_t f = 0; f < codes.size(); ++f) codes[f] = planted_code(cell, f);
-  return codes;
+  const auto is = [&](const std::vector<std::int32_t>& combination) {
+    for (std::size_t f = 0; f < codes.size(); ++f)
+      if (combination[f] != kMissing && combination[f] != codes[f]) return false;
+    return true;
+  };
+  for (std::uint64_t attempt = 0; attempt < kMost; ++attempt) {
+    for (std::size_t f = 0; f < codes.size(); ++f) codes[f] = planted_code(cell, f, attempt);
+    if (std::none_of(held_out_.begin(), held_out_.end(), is)) return codes;
+  }
+  throw UsageError("synthetic_held_out leaves hardly any combination", {}, Exit::kConfig);
 }
 
 double SyntheticSource::weights(const std::vector<std::int32_t>& codes,
@@ -172,7 +212,8 @@ void SyntheticSource::add_cell(std::int64_t cell, std::vector<float>& weight, Ch
       chunk.values.push_back(count);
       sum += count;
     }
-  for (std::size_t k = begin; k < chunk.values.size(); ++k)
+  for (std::size_t k = options_.synthetic_counts ? chunk.values.size() : begin;
+       k < chunk.values.size(); ++k)
     chunk.values[k] = std::log1p(chunk.values[k] * static_cast<float>(1e4 / sum));
   chunk.indptr.push_back(static_cast<std::int64_t>(chunk.values.size()));
   for (std::size_t column : columns_) {

@@ -3,9 +3,9 @@
 // benchmarks. The rate of gene g in a cell of categories c is
 //   depth * softmax_g(mu_g + sum_f delta_f[c_f, g]),
 // counts are Poisson, values log1p of counts per 10,000. A category moves a sparse set of genes;
-// the first four fields have the strengths and gene fractions of real cell types, tissues, assays
-// and sexes; categories are skewed (1 / rank^0.7) and fields independent. Every draw is keyed by
-// (seed, cell), so a cell depends neither on its chunk nor on other cells.
+// fields of these names have the strengths and gene fractions of real cell types, tissues, assays,
+// sexes and perturbations; categories are skewed (1 / rank^0.7) and fields independent. Every draw
+// is keyed by (seed, cell), so a cell depends neither on its chunk nor on other cells.
 #include <cstdint>
 #include <vector>
 
@@ -41,13 +41,16 @@ class SyntheticSource : public ChunkSource {
   void plant();
   void choose_depth();
   double weights(const std::vector<std::int32_t>& codes, std::vector<float>& weight) const;
-  std::int32_t planted_code(std::int64_t cell, std::size_t field) const;
+  /// Another category each `attempt`.
+  std::int32_t planted_code(std::int64_t cell, std::size_t field, std::uint64_t attempt) const;
+  void hold_out(const std::string& combination);
   void add_cell(std::int64_t cell, std::vector<float>& weight, Chunk& chunk) const;
 
   SourceOptions options_;
   std::vector<Field> planted_;
   std::vector<std::size_t> columns_;  // the planted fields that `fields` asks for
   Vocabulary vocabulary_;
+  std::vector<std::vector<std::int32_t>> held_out_;  // codes by planted field, kMissing for any
   std::vector<ChunkInfo> index_;
   std::vector<std::vector<double>> cumulative_;           // [field][category] probability up to it
   std::vector<float> base_;                               // [genes] exp(mu)

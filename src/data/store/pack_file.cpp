@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "io/digest.h"
 #include "io/files.h"
+#include "io/hdf5_elements.h"
 
 namespace cellmill::data {
 
@@ -15,7 +16,8 @@ namespace {
 
 constexpr const char* kFormatName = "cellmill-pack-1";
 constexpr const char* kNormalised = "log1p of counts per 10,000";
-constexpr std::int64_t kReadBytes = 1 << 20;
+constexpr std::int64_t kReadBytes = 1 << 20, kMostCells = std::int64_t{1} << 48;
+constexpr const char* kAgain = "copy the file again, or pack it anew";
 
 std::string categories_of(std::size_t field) { return "/categories/" + std::to_string(field); }
 
@@ -127,14 +129,25 @@ PackFile::PackFile(const fs::path& path)
   const auto names = file.read_strings("/sources/name");
   const auto bytes = file.read<std::int64_t>("/sources/bytes");
   const auto digests = file.read_strings("/sources/digest");
+  if (bytes.size() != names.size() || digests.size() != names.size())
+    throw DataError({path.string(), "/sources", fmt::format("{} of each", names.size()),
+                     fmt::format("{} sizes and {} digests", bytes.size(), digests.size())},
+                    "lists of different lengths", kAgain);
   for (std::size_t i = 0; i < names.size(); ++i)
-    store_.sources.push_back({names[i], bytes.at(i), digests.at(i)});
-  fields_ = static_cast<std::size_t>(file.shape("/fields").at(0));
+    store_.sources.push_back({names[i], bytes[i], digests[i]});
+  fields_ = static_cast<std::size_t>(io::length_of(file, "/fields"));
   offsets_ = file.read<std::int64_t>("/block_offsets");
-  if (blocks() != (shard_.cells + kBlockRows - 1) / kBlockRows ||
+  // Digests hold for a store that was damaged, not for one that was made to lead out of its blocks.
+  if (shard_.cells < 0 || shard_.cells > kMostCells || offsets_.empty() ||
+      blocks() != (shard_.cells + kBlockRows - 1) / kBlockRows || offsets_.front() != 0 ||
+      !std::is_sorted(offsets_.begin(), offsets_.end()) ||
       offsets_.back() != static_cast<std::int64_t>(header_.blocks_bytes) ||
       file.byte_offset("/blocks") != header_.blocks_begin)
-    throw DataError({path.string(), "/block_offsets", {}, {}}, "cells and blocks do not agree");
+    throw DataError({path.string(), "/block_offsets",
+                     fmt::format("places of the blocks of {} cells, rising from 0 to {}",
+                                 shard_.cells, header_.blocks_bytes),
+                     "others"},
+                    "cells and blocks do not agree", kAgain);
 }
 
 Vocabulary PackFile::read_vocabulary() const {

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "io/digest.h"
-#include "io/json.h"
+#include "io/strict_json.h"
 
 namespace cellmill::data {
 namespace {
@@ -69,9 +69,9 @@ PackHeader check_header(const io::Descriptor& file) {
   const io::Json json = parsed(file, text);
   PackHeader header;
   try {
-    header.bytes = json.at("bytes");
-    header.blocks_begin = json.at("blocks").at(0);
-    header.blocks_bytes = json.at("blocks").at(1);
+    header.bytes = io::whole<std::uint64_t>(json.at("bytes"));
+    header.blocks_begin = io::whole<std::uint64_t>(json.at("blocks").at(0));
+    header.blocks_bytes = io::whole<std::uint64_t>(json.at("blocks").at(1));
     header.structure = json.at("structure");
   } catch (const io::Json::exception&) {
   }
@@ -83,6 +83,11 @@ PackHeader check_header(const io::Descriptor& file) {
     throw wrong(file, fmt::format("byte {}", std::min(bytes, header.bytes)),
                 fmt::format("{} bytes", header.bytes), fmt::format("{}", bytes),
                 bytes < header.bytes ? "is cut short" : "has grown");
+  if (header.blocks_begin < kPackHeaderBytes || header.blocks_begin > bytes ||
+      header.blocks_bytes > bytes - header.blocks_begin)
+    throw wrong(file, "blocks", fmt::format("a place within {} bytes", bytes),
+                fmt::format("{} bytes from {} on", header.blocks_bytes, header.blocks_begin),
+                "its blocks lie outside of it");
   const std::string structure = structure_digest(file, header);
   if (structure != header.structure)
     throw wrong(file, fmt::format("bytes 512 to {} or behind the blocks", header.blocks_begin - 1),

@@ -26,7 +26,8 @@ void check_place(const PackStore& store, std::int64_t place, std::int64_t first_
   const PackFile& file = store.shards[place];
   if (file.store() != store.facts())
     throw DataError({file.path().string(), {}, {}, {}},
-                    "belongs to another store than " + store.shards[0].path().string());
+                    "belongs to another store than " + store.shards[0].path().string(),
+                    "one folder holds the shards of one store");
   if (file.shard().shard != place || file.shard().first_cell != first_cell)
     throw DataError({file.path().string(), "attribute shard", fmt::format("{}", place),
                      fmt::format("{}", file.shard().shard)},

@@ -215,7 +215,7 @@ CATCH_TEST_CASE("a spoilt matrix is refused with its place", "[h5ad]") {
   CATCH_CHECK_THAT(loading(dense_nan), Contains("/X: row 2, column 0: a negative value"));
   const Handmade falling([](H5File& f) { write_csr(f, {0, 2, 1, 2}, {1, 0}, {0.5, 2}); });
   CATCH_CHECK_THAT(loading(falling), Contains("/X: row 1: indptr falls; expected at least 2"));
-  const Handmade outside([](H5File& f) { write_csr(f, {0, 1, 9, 2}, {1, 0}, {0.5, 2}); });
+  const Handmade outside([](H5File& f) { write_csr(f, {0, 1, 9, 9}, {1, 0}, {0.5, 2}); });
   CATCH_CHECK_THAT(
       loading(outside),
       Contains("/X/indptr, rows 0 to 2: indptr points outside of the entries; expected "

@@ -200,7 +200,8 @@ CATCH_TEST_CASE("a store that is not whole, or no store, is refused", "[pack]") 
   fs::copy(packed.scratch.folder / "other" / "shard-00001.cmpack", folder);
   CATCH_CHECK(opening("shards") == "65 " + (folder / "shard-00001.cmpack").string() +
                                        ": belongs to another store than " +
-                                       (folder / "shard-00000.cmpack").string());
+                                       (folder / "shard-00000.cmpack").string() +
+                                       "\n  hint: one folder holds the shards of one store");
   io::write_text_atomically(packed.scratch / "b.cmpack", "hello");
   CATCH_CHECK_THAT(opening("b.cmpack"), Contains("b.cmpack: bytes 0 to 511: is no store, or its "
                                                  "header is damaged; expected the header"));

@@ -166,3 +166,48 @@ CATCH_TEST_CASE("synthetic sizes that cannot be are refused", "[synthetic]") {
   CATCH_CHECK_THROWS_WITH(SyntheticSource(small()).expected_expression({0}),
                           "synthetic data: expected_expression takes one code a planted field");
 }
+
+CATCH_TEST_CASE("fields have the names asked for, and held-out combinations no cell",
+                "[synthetic]") {
+  auto o = small();
+  o.synthetic_cells = 3000;
+  o.synthetic_categories = {3, 2, 4};
+  o.synthetic_fields = {"cell_type", "perturbation", "lab"};
+  const SyntheticSource all(o);
+  o.synthetic_held_out = {"cell_type_1+perturbation_1", "lab_3+cell_type_0"};
+  const SyntheticSource source(o);
+  CATCH_CHECK(source.vocabulary().fields[1] ==
+              Field{"perturbation", {"perturbation_0", "perturbation_1"}});
+  std::int64_t out = 0;
+  for (std::int64_t cell = 0; cell < o.synthetic_cells; ++cell) {
+    const auto codes = source.planted_codes(cell), before = all.planted_codes(cell);
+    const bool held = (before[0] == 1 && before[1] == 1) || (before[2] == 3 && before[0] == 0);
+    CATCH_CHECK((codes[0] == 1 && codes[1] == 1) == false);
+    CATCH_CHECK((codes[2] == 3 && codes[0] == 0) == false);
+    if (!held) CATCH_CHECK(codes == before);
+    out += held;
+  }
+  CATCH_CHECK(out > 300);
+
+  o.synthetic_held_out = {"cell_type_1+perturbation_9"};
+  CATCH_CHECK_THROWS_WITH(SyntheticSource(o), "synthetic_held_out: no category 'perturbation_9'");
+  o.synthetic_held_out = {};
+  o.synthetic_fields = {"cell_type", "lab"};
+  CATCH_CHECK_THROWS_WITH(SyntheticSource(o), Catch::Contains("as many fields"));
+}
+
+CATCH_TEST_CASE("synthetic counts are those that the logarithms are of", "[synthetic]") {
+  auto o = small();
+  const auto logs = SyntheticSource(o).load(1);
+  o.synthetic_counts = true;
+  const auto counts = SyntheticSource(o).load(1);
+  CATCH_REQUIRE(counts.indices == logs.indices);
+  for (std::int64_t row = 0; row < counts.rows; ++row) {
+    double sum = 0;
+    for (auto k = counts.indptr[row]; k < counts.indptr[row + 1]; ++k) sum += counts.values[k];
+    for (auto k = counts.indptr[row]; k < counts.indptr[row + 1]; ++k) {
+      CATCH_CHECK(counts.values[k] == std::round(counts.values[k]));
+      CATCH_CHECK(logs.values[k] == Approx(std::log1p(1e4 * counts.values[k] / sum)));
+    }
+  }
+}

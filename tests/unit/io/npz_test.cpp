@@ -97,9 +97,9 @@ CATCH_TEST_CASE("a broken structure is refused with its place", "[npz]") {
   CATCH_CHECK_THAT(error_of_spoilt([](CsrFile& m) { m.indices[8] = -1; }),
                    Contains("row 4, column -1: is out of range"));
   CATCH_CHECK_THAT(error_of_spoilt([](CsrFile& m) { m.indptr[2] = 2; }),
-                   Contains("member indptr.npy, row 1: falls; found 3, then 2"));
+                   Contains("member indptr.npy, row 1: falls; expected at least 3; found 2"));
   CATCH_CHECK_THAT(error_of_spoilt([](CsrFile& m) { m.indptr[0] = 1; }),
-                   Contains("member indptr.npy: does not begin with 0; found 1"));
+                   Contains("member indptr.npy: does not begin with 0; expected 0; found 1"));
   CATCH_CHECK_THAT(error_of_spoilt([](CsrFile& m) { m.indptr[5] = 10; }),
                    Contains("member indptr.npy: ends elsewhere than the values; expected 10 "
                             "values; found 9"));

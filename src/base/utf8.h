@@ -1,10 +1,14 @@
 #pragma once
-// UTF-8 to and from code points. What is no UTF-8 becomes U+FFFD.
+// UTF-8: is it, and to and from code points, where what is none becomes U+FFFD.
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-namespace cellmill::io {
+namespace cellmill {
+
+/// The byte at which `text` stops being UTF-8 (RFC 3629: no overlong forms, no surrogates), or
+/// npos.
+std::size_t utf8_ends_at(std::string_view text);
 
 inline void append_utf8(std::string& text, std::uint32_t point) {
   if (point > 0x10FFFF || (point >= 0xD800 && point < 0xE000)) point = 0xFFFD;
@@ -44,4 +48,4 @@ inline std::u32string code_points(std::string_view text) {
   return points;
 }
 
-}  // namespace cellmill::io
+}  // namespace cellmill

@@ -1,0 +1,7 @@
+#include "comm/versions.h"
+
+namespace cellmill::comm {
+
+Accelerators accelerators() { return {}; }
+
+}  // namespace cellmill::comm

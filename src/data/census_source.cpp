@@ -1,0 +1,60 @@
+#include "data/census_source.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.h"
+#include "data/source_table.h"
+#include "data/sources/h5ad_obs.h"
+
+namespace cellmill::data {
+namespace {
+
+/// Columns with fewer values than half the cells, and no more than a field may well have.
+std::vector<std::string> likely_fields(const std::string& path) {
+  constexpr std::size_t kMost = 2000;
+  const auto file = io::H5File::open(path);
+  std::vector<std::string> names;
+  for (const std::string& name : categorical_columns(file)) try {
+      const ObsColumn column = read_obs_column(file, name);
+      const auto values = column.field.categories.size();
+      if (values <= kMost && 2 * values <= column.codes.size() + 1) names.push_back(name);
+    } catch (const DataError&) {  // no categories at all
+    }
+  return names;
+}
+
+bool is_h5ad(const SourceOptions& options) {
+  return options.format == "h5ad" || (options.format == "auto" && options.path.ends_with(".h5ad"));
+}
+
+}  // namespace
+
+CensusSource open_for_census(const SourceOptions& given) {
+  CensusSource opened;
+  SourceOptions options = given;
+  opened.faults = std::make_shared<Faults>();
+  options.raw_counts = false;
+  const bool named = !options.fields.empty() || options.metadata == "none";
+  try {
+    if (is_h5ad(options) && !named && std::filesystem::exists(options.path)) {
+      options.fields = likely_fields(options.path);
+      if (options.fields.empty()) options.metadata = "none";
+    }
+    opened.source = open_counting_faults(options, opened.faults);
+  } catch (const DataError& error) {
+    if (error.code() != Exit::kData && error.code() != Exit::kNoInput) throw;
+    if (error.code() == Exit::kNoInput && !std::filesystem::exists(options.path)) throw;
+    opened.refusals.push_back(error.text());
+    options.metadata = "none";
+    options.fields.clear();
+    opened.faults = std::make_shared<Faults>();
+    try {
+      opened.source = open_counting_faults(options, opened.faults);
+    } catch (const DataError&) {  // not the labels, then: one refusal says it
+    }
+  }
+  return opened;
+}
+
+}  // namespace cellmill::data
