@@ -39,7 +39,7 @@ struct Predictions {
 };
 
 /// Whether to reconstruct the cells' counts too: the decoder's proportions times the cell's own
-/// total, rounded so that the total is kept.
+/// total, rounded.
 enum class Reconstruct { kNo, kYes };
 
 Predictions predict_metadata(models::MetadataModel& model, const data::Batch& cells,
