@@ -1,6 +1,7 @@
 #pragma once
 // The subcommands, in the order of `cellmill --help`: X(heading, name, summary). Those of a heading
-// stand together. The body of `name` is the function name_command in app/name_command.cpp.
+// stand together. The body of `name` is the function name_command in app/name_command.cpp; what
+// brings libraries that no other command needs is a program of its own.
 #define CELLMILL_COMMANDS(X)                                                       \
   X("Train", train, "train a model, alone or over MPI")                            \
   X("Train", plan, "what will a run need, and where does scaling end?")            \
@@ -17,3 +18,4 @@
   X("Check", golden, "compare training steps with another implementation's")       \
   X("Settings", config, "explain, dump or list the settings of a run")             \
   X("Settings", completion, "a completion script for bash, zsh or fish")
+#define CELLMILL_PROGRAMS(X) X("Serve", serve, "answer over HTTP what models say of samples")

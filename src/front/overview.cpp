@@ -10,7 +10,7 @@ struct Entry {
 };
 
 #define ENTRY(heading, name, summary) {heading, #name, summary},
-const Entry kEntries[] = {CELLMILL_COMMANDS(ENTRY)};
+const Entry kEntries[] = {CELLMILL_COMMANDS(ENTRY) CELLMILL_PROGRAMS(ENTRY)};
 #undef ENTRY
 
 std::string padded(const std::string& name) {

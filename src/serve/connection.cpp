@@ -160,19 +160,20 @@ class Connection {
 
   asio::awaitable<Response> answer_of(Request& request) {
     tcp_.expires_never();
-    Handler& handler = traffic_.handler;
+    // Captures that need no destructor: GCC 12 runs those of a temporary beside co_await twice.
+    const auto ask = [this, &request](auto finish) {
+      auto shared = std::make_shared<decltype(finish)>(std::move(finish));
+      const auto executor = tcp_.get_executor();
+      Request copy = request;
+      copy.body = std::move(request.body);
+      traffic_.handler.handle(std::move(copy), [shared, executor](Response response) {
+        asio::post(executor, [shared, response = std::move(response)]() mutable {
+          (*shared)(std::move(response));
+        });
+      });
+    };
     co_return co_await asio::async_initiate<decltype(asio::use_awaitable), void(Response)>(
-        [&handler, &request, executor = tcp_.get_executor()](auto finish) {
-          auto shared = std::make_shared<decltype(finish)>(std::move(finish));
-          Request copy = request;
-          copy.body = std::move(request.body);
-          handler.handle(std::move(copy), [shared, executor](Response response) {
-            asio::post(executor, [shared, response = std::move(response)]() mutable {
-              (*shared)(std::move(response));
-            });
-          });
-        },
-        asio::use_awaitable);
+        ask, asio::use_awaitable);
   }
 
   asio::awaitable<bool> write(const Response& response, bool keep, unsigned version) {

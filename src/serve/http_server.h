@@ -14,7 +14,7 @@ namespace cellmill::serve {
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  std::int64_t port = 8080;  ///< 0: any free one
+  std::int64_t port = 8000;  ///< 0: any free one
   std::int64_t threads = 2;
   std::int64_t connections = 512;
   double head_seconds = 10, body_seconds = 60, answer_seconds = 120, idle_seconds = 30;

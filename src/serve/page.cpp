@@ -72,11 +72,55 @@ function show(names, outputs) {
     const row = body.insertRow(); cell(row, names[i]);
     fields.forEach(f => { const [label, p] = Object.entries(output.classifier_probs[f]).reduce((a, b) => b[1] > a[1] ? b : a); cell(row, `${label} ${(100 * p).toFixed(0)} %`, p); });
   });
-  $("answer").replaceChildren(t);
+  $("answer").replaceChildren(...plot(names, outputs, fields), t);
+}
+const colours = ["#2b6cb0", "#c05621", "#2f855a", "#97266d", "#b7791f", "#4a5568", "#0987a0", "#9b2c2c"];
+function svg(name, attributes, parent, text) {
+  const e = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const key in attributes) e.setAttribute(key, attributes[key]);
+  if (text !== undefined) e.textContent = text;
+  parent && parent.append(e);
+  return e;
+}
+// Samples by the two directions of the biological latent in which they differ most, coloured by one field's label.
+function plot(names, outputs, fields) {
+  const z = outputs.map(o => o.latents.biological), d = z[0].length;
+  if (z.length < 3 || d < 2) return [];
+  const mean = z[0].map((_, k) => z.reduce((s, row) => s + row[k], 0) / z.length), rows = z.map(row => row.map((v, k) => v - mean[k]));
+  const axes = [];
+  for (let a = 0; a < 2; ++a) {
+    let w = mean.map((_, k) => Math.sin(k + 1 + a));
+    for (let i = 0; i < 100; ++i) {
+      axes.forEach(u => { const c = u.reduce((s, v, k) => s + v * w[k], 0); w = w.map((v, k) => v - c * u[k]); });
+      const next = new Array(d).fill(0);
+      rows.forEach(row => { const c = row.reduce((s, v, k) => s + v * w[k], 0); row.forEach((v, k) => next[k] += c * v); });
+      const length = Math.hypot(...next) || 1;
+      w = next.map(v => v / length);
+    }
+    axes.push(w);
+  }
+  const xy = rows.map(row => axes.map(w => row.reduce((s, v, k) => s + v * w[k], 0)));
+  const most = [0, 1].map(a => Math.max(1e-9, ...xy.map(p => Math.abs(p[a])))), place = p => [200 + 170 * p[0] / most[0], 140 - 115 * p[1] / most[1]];
+  const figure = svg("svg", {viewBox: "0 0 620 280", width: "100%", role: "img", "aria-label": "samples by their biological latent"});
+  const choice = document.createElement("select"), line = document.createElement("p");
+  choice.id = "colour";
+  choice.replaceChildren(...fields.map(f => new Option(f)));
+  line.append("Samples by their biological latent (its two main directions), coloured by ", choice);
+  choice.onchange = () => {
+    figure.replaceChildren();
+    svg("rect", {x: 10, y: 10, width: 380, height: 260, fill: "none", stroke: "#dde4ea"}, figure);
+    const label = o => Object.entries(o.classifier_probs[choice.value]).reduce((a, b) => b[1] > a[1] ? b : a)[0];
+    const seen = [...new Set(outputs.map(label))];
+    outputs.forEach((o, i) => { const [cx, cy] = place(xy[i]); svg("title", {}, svg("circle", {cx, cy, r: 5, fill: colours[seen.indexOf(label(o)) % colours.length], "fill-opacity": .8}, figure), names[i]); });
+    seen.slice(0, 11).forEach((text, i) => { svg("circle", {cx: 410, cy: 24 + 22 * i, r: 5, fill: colours[i % colours.length]}, figure); svg("text", {x: 422, y: 29 + 22 * i, "font-size": 14}, figure, text); });
+  };
+  choice.onchange();
+  return [line, figure];
 }
 async function take(file) {
   $("error").textContent = ""; $("answer").replaceChildren();
   try {
+    if (/\.(h5ad|h5|loom)$/i.test(file.name)) throw Error("This page reads CSV. For " + file.name + ": cellmill predict-metadata --input " + file.name);
     const model = $("model").value, {gene_order} = await call(`/api/models/${model}/genes`);
     const {names, counts, matched, tall} = samples(table(await file.text()), gene_order);
     const told = `${names.length} samples (${tall ? "genes down" : "genes across"}), ${matched} of the model's ${gene_order.length} genes`;

@@ -215,11 +215,11 @@ class QueryReader {
 ParsedQuery parse_query(std::string& body, Task task, const ModelFacts& facts,
                         const QueryLimits& limits) {
   ParsedQuery parsed;
+  QueryReader reader(task, facts, limits);
   try {
     body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
     ondemand::parser parser;
     ondemand::document document = parser.iterate(body.data(), body.size(), body.capacity());
-    QueryReader reader(task, facts, limits);
     ondemand::value root;
     if (document.get_value().get(root) != simdjson::SUCCESS) {  // a lone number, text or null
       const std::string_view token = document.raw_json_token();
@@ -236,6 +236,8 @@ ParsedQuery parse_query(std::string& body, Task task, const ModelFacts& facts,
     }
     if (parsed.complaints.empty()) parsed.query = reader.query();
   } catch (const simdjson::simdjson_error& error) {
+    parsed.complaints = reader.complaints();  // what was wrong before it broke has a path
+    if (!parsed.complaints.empty()) return parsed;
     parsed.json = false;
     parsed.complaints.push_back({"", std::string("the body is not valid JSON: ") + error.what()});
   }

@@ -17,7 +17,7 @@ struct ServeOptions {
   ServerOptions server;
   ServiceOptions service;
   BatchOptions batch;
-  std::string folder = "jobs";  ///< jobs.sqlite; made if it is not there
+  std::string folder = "runs/serve";  ///< jobs.sqlite; made if it is not there
   double keep_hours = 24;       ///< finished jobs
   std::string tokens, audit;    ///< files; none: no tokens, no audit
 };

@@ -137,14 +137,18 @@ def test_documented_snippets(running, version, tmp_path):
     python(client(version), SNIPPETS, running.url, CSV=str(tmp_path / "unlabeled_samples.csv"))
 
 
-def test_its_own_integration_test(running, tmp_path):
-    folder = client("4.2.4")
+def own_integration_test(url, folder):
+    """The client's, over all six model ids."""
     source = CLIENTS / "source"
     if not list(source.glob("pysynthbio-4.2.4.tar.gz")):
         pip("download", "--no-deps", "--no-binary", "pysynthbio", "--dest", source, "pysynthbio==4.2.4")
     with tarfile.open(source / "pysynthbio-4.2.4.tar.gz") as packed:
         text = packed.extractfile("pysynthbio-4.2.4/tests/test_local_integration.py").read()
-    (tmp_path / "test_local_integration.py").write_bytes(text)
-    environment = {**os.environ, "PYTHONPATH": str(folder), "SYNTHESIZE_API_KEY": "any", "API_BASE_URL": running.url}
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path], env=environment, capture_output=True, text=True, timeout=200)
+    (folder / "test_local_integration.py").write_bytes(text)
+    environment = {**os.environ, "PYTHONPATH": str(client("4.2.4")), "SYNTHESIZE_API_KEY": "any", "API_BASE_URL": url}
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder], env=environment, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0 and "2 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_its_own_integration_test(running, tmp_path):
+    own_integration_test(running.url, tmp_path)

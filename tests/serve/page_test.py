@@ -20,7 +20,7 @@ class Browser:
     def __init__(self, profile):
         to_read, self.out = os.pipe()
         self.inn, from_write = os.pipe()
-        words = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--window-size=1100,700", f"--user-data-dir={profile}", "--remote-debugging-pipe"]
+        words = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--window-size=1100,900", f"--user-data-dir={profile}", "--remote-debugging-pipe"]
         shell = f'exec 3<&{to_read} 4>&{from_write}; exec "$@"'
         self.process = subprocess.Popen(["bash", "-c", shell, "bash", *words], pass_fds=(to_read, from_write), stderr=subprocess.DEVNULL)
         os.close(to_read)
@@ -87,10 +87,17 @@ def test_a_dropped_table_is_answered(tmp_path):
                 answers.append(browser.run("document.getElementById('answer').innerText"))
                 assert browser.run("document.querySelectorAll('#answer tbody tr').length") == 3
             assert answers[0] == answers[1] and "CL:" in answers[0] and "75 %" in answers[0]
+            assert browser.run("document.querySelectorAll('#answer circle title').length") == 3
+            colours = "new Set([...document.querySelectorAll('#answer circle')].map(c => c.getAttribute('fill'))).size"
+            before = browser.run(colours)
+            browser.run("document.getElementById('colour').value = 'sex'; document.getElementById('colour').onchange()")
+            assert 1 <= browser.run(colours) <= 2 and before >= 1
             picture = browser.ask("Page.captureScreenshot", format="png")["data"]
             pathlib.Path(os.environ.get("CELLMILL_PICTURE") or tmp_path / "page.png").write_bytes(base64.b64decode(picture))
             browser.run("take(new File(['gene,a\\nGENE1,-3\\nGENE2,4'], 'x.csv'))")
             assert "inputs[0].counts[1]: must be a whole number" in browser.run("document.getElementById('error').textContent")
+            browser.run("take(new File(['x'], 'cells.h5ad'))")
+            assert "cellmill predict-metadata --input cells.h5ad" in browser.run("document.getElementById('error').textContent")
             browser.run("take(new File(['gene,a\\nother,3\\nthing,4'], 'x.csv'))")
             assert "No gene name" in browser.run("document.getElementById('error').textContent")
         finally:

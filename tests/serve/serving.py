@@ -1,4 +1,4 @@
-"""A server of the test predictor for the length of a `with`, and calls to it without any client's help."""
+"""A server for the length of a `with`, and calls to it without any client's help."""
 import contextlib
 import hashlib
 import http.client
@@ -13,6 +13,7 @@ import tempfile
 import time
 
 SERVER = os.environ.get("CELLMILL_TEST_SERVER") or "build/release/test_server"
+PROGRAM = os.environ.get("CELLMILL_PROGRAM") or "build/release/cellmill"
 BULK, SC = "gem-1-bulk_predict-metadata", "gem-1-sc_predict-metadata"
 
 
@@ -26,7 +27,7 @@ class Running:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        if body is not None and not isinstance(body, (bytes, str)):
+        if isinstance(body, (dict, list)):
             body = json.dumps(body)
         connection.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
         reply = connection.getresponse()
@@ -52,11 +53,10 @@ class Running:
 
 
 @contextlib.contextmanager
-def server(folder=None, **settings):
-    with contextlib.ExitStack() as stack:
-        folder = folder or stack.enter_context(tempfile.TemporaryDirectory())
-        log = stack.enter_context(tempfile.NamedTemporaryFile("r"))
-        words = [SERVER, "0", str(folder)] + [f"{name}={value}" for name, value in settings.items()]
+def started(command):
+    """Of a command that listens, with FOLDER for a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.NamedTemporaryFile("r") as log:
+        words = [folder if word == "FOLDER" else str(word) for word in command]
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=open(log.name, "w"))
         try:
             yield Running(process, port_of(process, log), log)
@@ -64,6 +64,16 @@ def server(folder=None, **settings):
             if process.poll() is None:
                 process.kill()
             process.wait()
+
+
+def server(folder="FOLDER", **settings):
+    """The test predictor's."""
+    return started([SERVER, "0", folder] + [f"{name}={value}" for name, value in settings.items()])
+
+
+def program(models, *options):
+    """`cellmill serve` of {name: folder}."""
+    return started([PROGRAM, "serve", "--port", "0", "--jobs", "FOLDER", *options] + [w for name, run in models.items() for w in ("--model", f"{name}={run}")])
 
 
 def port_of(process, log, patience=60):
@@ -75,7 +85,7 @@ def port_of(process, log, patience=60):
             return int(found[1])
         time.sleep(0.02)
     log.seek(0)
-    sys.exit(f"{SERVER} does not listen:\n{log.read()}")
+    sys.exit(f"the server does not listen:\n{log.read()}")
 
 
 def tokens_file(path, **tokens):
