@@ -10,6 +10,8 @@
 #include <tuple>
 
 #include "base/format.h"
+#include "data/batch.h"
+#include "infer/answer_parts.h"
 #include "infer/api_names.h"
 #include "infer/generation.h"
 #include "infer/load_model.h"
@@ -44,6 +46,7 @@ data::Batch batch_of(const std::vector<const Row*>& rows,
   batch.indptr = at::empty({size + 1}, at::kLong);
   batch.indices = at::empty({entries}, at::kInt);
   batch.values = at::empty({entries}, at::kFloat);
+  batch.labels = at::empty({size, 0}, at::kLong);
   batch.genes = genes;
   batch.cells = at::arange(size);
   auto* begin = batch.indptr.mutable_data_ptr<std::int64_t>();
@@ -57,12 +60,6 @@ data::Batch batch_of(const std::vector<const Row*>& rows,
     begin[1] = begin[0] + static_cast<std::int64_t>(places.size());
     ++begin;
   }
-  return batch;
-}
-
-data::Batch on(data::Batch batch, c10::Device device) {
-  for (at::Tensor* tensor : {&batch.indptr, &batch.indices, &batch.values})
-    *tensor = tensor->to(device);
   return batch;
 }
 
@@ -115,8 +112,8 @@ class MetadataPredictor final : public serve::Predictor {
     const auto batch = batch_of<serve::Profile>(
         rows, [](const auto& row) -> const serve::Counts& { return row.counts; }, genes());
     const at::NoGradGuard no_gradients;
-    auto reading =
-        model_.read_metadata(on(batch, loaded_.device), models::ReadMode::kLabelsAndExpression);
+    auto reading = model_.read_metadata(infer::on_device(batch, loaded_.device),
+                                        models::ReadMode::kLabelsAndExpression);
     for (auto* tables : {&reading.probabilities, &reading.values})
       for (auto& table : *tables) table = on_host(table);
     for (auto& table : reading.latents) table = on_host(table);
@@ -193,7 +190,7 @@ class MetadataPredictor final : public serve::Predictor {
     if (!rows[0]->deterministic_latents) recipe.seeds = seeds;
     data::Batch reference;
     if (!rows[0]->reference.genes.empty()) {
-      reference = on(
+      reference = infer::on_device(
           batch_of<serve::Wanted>(
               rows, [](const auto& row) -> const serve::Counts& { return row.reference; }, genes()),
           loaded_.device);
