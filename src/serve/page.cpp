@@ -72,7 +72,7 @@ function show(names, outputs) {
     const row = body.insertRow(); cell(row, names[i]);
     fields.forEach(f => { const [label, p] = Object.entries(output.classifier_probs[f]).reduce((a, b) => b[1] > a[1] ? b : a); cell(row, `${label} ${(100 * p).toFixed(0)} %`, p); });
   });
-  $("answer").replaceChildren(...plot(names, outputs, fields), t);
+  $("answer").replaceChildren(t, ...plot(names, outputs, fields));
 }
 const colours = ["#2b6cb0", "#c05621", "#2f855a", "#97266d", "#b7791f", "#4a5568", "#0987a0", "#9b2c2c"];
 function svg(name, attributes, parent, text) {
@@ -101,7 +101,7 @@ function plot(names, outputs, fields) {
   }
   const xy = rows.map(row => axes.map(w => row.reduce((s, v, k) => s + v * w[k], 0)));
   const most = [0, 1].map(a => Math.max(1e-9, ...xy.map(p => Math.abs(p[a])))), place = p => [200 + 170 * p[0] / most[0], 140 - 115 * p[1] / most[1]];
-  const figure = svg("svg", {viewBox: "0 0 620 280", width: "100%", role: "img", "aria-label": "samples by their biological latent"});
+  const figure = svg("svg", {viewBox: "0 0 620 280", width: 620, role: "img", "aria-label": "samples by their biological latent"});
   const choice = document.createElement("select"), line = document.createElement("p");
   choice.id = "colour";
   choice.replaceChildren(...fields.map(f => new Option(f)));

@@ -73,7 +73,7 @@ def test_a_body_that_is_too_large_is_refused_unread(running):
 
 
 def test_a_chunked_body_has_the_same_limit(running):
-    status, _, answer = running.call("POST", f"/api/models/{BULK}/predict", iter([b"0," * 500_000] * 10), Transfer_Encoding="chunked")
+    status, _, answer = running.call("POST", f"/api/models/{BULK}/predict", iter([b"0," * 500_000] * 10))
     assert status == 413, answer
 
 
