@@ -8,7 +8,7 @@ CELLMILL_COMMANDS(DECLARATION)
 #undef DECLARATION
 
 std::vector<Command> command_table() {
-#define ROW(heading, name, summary) {#name, summary, name##_command},
+#define ROW(heading, name, summary) {front::typed(#name), summary, name##_command},
   return {CELLMILL_COMMANDS(ROW)};
 #undef ROW
 }

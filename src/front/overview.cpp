@@ -9,7 +9,7 @@ struct Entry {
   std::string heading, name, summary;
 };
 
-#define ENTRY(heading, name, summary) {heading, #name, summary},
+#define ENTRY(heading, name, summary) {heading, typed(#name), summary},
 const Entry kEntries[] = {CELLMILL_COMMANDS(ENTRY)};
 #undef ENTRY
 
