@@ -87,6 +87,7 @@ std::vector<infer::GenerationInput> beside_reference(const GenerateOptions& o,
                                                      std::vector<std::string>& names) {
   auto reference = o.reference;
   reference.takes_counts = true;
+  reference.needs_labels = false;
   infer::Input input(reference, loaded.vocabulary);
   names = input.names();
   std::vector<infer::GenerationInput> inputs;

@@ -22,6 +22,7 @@ void Question::declare(config::CommandLine& line, Values values) {
                           : "answer: .h5ad, .npz or .csv",
               Need::kRequired);
   input.takes_counts = values == Values::kCounts;
+  input.needs_labels = values == Values::kLogs;
   if (values == Values::kLogs)
     line.option("raw-counts", &input.raw_counts,
                 "the input holds counts: normalise to log1p of counts per 10,000");

@@ -142,7 +142,7 @@ void Input::match_labels(const data::Vocabulary& model, const data::Vocabulary& 
     }
     seen_.emplace_back(codes.size(), 0);
     code_.push_back(std::move(codes));
-    if (label_column_.back() < 0)
+    if (label_column_.back() < 0 && options_.needs_labels)
       log::warn("{}: no labels for the field '{}': missing for all cells", options_.path,
                 fields_[f].name);
   }

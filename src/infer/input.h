@@ -23,6 +23,7 @@ struct InputOptions {
   bool takes_counts = false;         ///< the model wants counts as they are
   double min_overlap = 0.5;          ///< of the model's genes
   std::vector<std::string> columns;  ///< "field=column": the input's name for a field of the model
+  bool needs_labels = true;          ///< a field without labels is warned of
   std::int64_t batch_cells = 256;
   /// Genes of the input, in the model or not, whose values are wanted as well; one of several names
   /// each ("XIST|ENSG00000229807").

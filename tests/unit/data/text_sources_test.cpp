@@ -96,7 +96,7 @@ CATCH_TEST_CASE("what is wrong with a table is told with line and column") {
                                                                   Contains("found 'many'") &&
                                                                   Contains("data.fields"));
   CATCH_CHECK_THAT(told("x,A,B\ns,1,2\nt,1\n", options),
-                   Contains("line 3") && Contains("expected 3 cells, found 2"));
+                   Contains("line 3") && Contains("expected 3 cells; found 2"));
   CATCH_CHECK_THAT(told("x,A,B\ns,1,-2\n", options), Contains("a negative value"));
   CATCH_CHECK_THAT(told("x,A,B\n", options), Contains("holds no cells"));
   CATCH_CHECK_THAT(told("", options), Contains("is empty"));
