@@ -14,7 +14,7 @@ const Entry kEntries[] = {CELLMILL_COMMANDS(ENTRY)};
 #undef ENTRY
 
 std::string padded(const std::string& name) {
-  return name + std::string(name.size() < 16 ? 16 - name.size() : 0, ' ');
+  return name + std::string(name.size() < 18 ? 18 - name.size() : 0, ' ');
 }
 
 std::string overview() {
