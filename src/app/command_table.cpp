@@ -17,8 +17,8 @@ int elsewhere(comm::World&, const Arguments&) {
 }  // namespace
 
 std::vector<Command> command_table() {
-#define ROW(heading, name, summary) {#name, summary, name##_command},
-#define ELSEWHERE(heading, name, summary) {#name, summary, elsewhere},
+#define ROW(heading, name, summary) {front::typed(#name), summary, name##_command},
+#define ELSEWHERE(heading, name, summary) {front::typed(#name), summary, elsewhere},
   return {CELLMILL_COMMANDS(ROW) CELLMILL_PROGRAMS(ELSEWHERE)};
 #undef ROW
 #undef ELSEWHERE

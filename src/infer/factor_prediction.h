@@ -20,13 +20,13 @@ data::Batch batch_of_counts(const at::Tensor& counts, std::int64_t first = 0);
 
 struct PredictedField {
   std::string name;
-  std::size_t group = 0;            ///< of models::kMetadataGroupNames
-  bool category = true;             ///< else a number: `words` are units
-  std::vector<std::string> words;   ///< columns of `probabilities`
-  at::Tensor probabilities;         ///< [cells, words] float64, rows sum to 1
-  std::vector<std::int64_t> label;  ///< the most probable word
-  std::vector<double> probability;  ///< its probability
-  std::vector<double> value;        ///< numbers: in the unit of the label
+  std::size_t group = 0;                 ///< of models::kMetadataGroupNames
+  bool category = true;                  ///< else a number: `words` are units
+  std::vector<std::string> words;        ///< columns of `probabilities`
+  at::Tensor probabilities = {};         ///< [cells, words] float64, rows sum to 1
+  std::vector<std::int64_t> label = {};  ///< the most probable word
+  std::vector<double> probability = {};  ///< its probability
+  std::vector<double> value = {};        ///< numbers: in the unit of the label
   /// "B cell", "10 um", "45 year".
   std::string text(std::size_t cell) const;
 };
