@@ -16,7 +16,6 @@ sys.path.insert(0, str(ROOT / "benchmarks/peers/service"))
 from model import FactorModel  # noqa: E402
 
 FIELDS = "cell_type,tissue,disease,assay,perturbation,sex"
-GROUPS = {"cell_type": "biological", "tissue": "biological", "disease": "biological", "sex": "biological", "assay": "technical", "perturbation": "perturbation"}
 MODALITY = {"gem-1-sc": "single_cell", "gem-1-bulk": "bulk"}
 
 
@@ -54,7 +53,6 @@ def test_answers_are_the_models(running, runs, name):
     counts = samples(5)
     answer = answers(running, f"{name}_predict-metadata", {"inputs": [{"counts": row.tolist()} for row in counts]})
     model = FactorModel(runs[name])
-    model.group = GROUPS
     z, p, y = model.predict(torch.tensor(counts, dtype=torch.float32))
     assert answer["gene_order"] == model.genes
     for i, output in enumerate(answer["outputs"]):

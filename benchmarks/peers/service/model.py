@@ -10,7 +10,12 @@ import h5py
 import torch
 import torch.nn.functional as F
 
-LATENTS = "biological", "technical", "perturbation"
+# Fields of the default schema, in the model's order.
+LATENTS = {
+    "biological": ("age", "sex", "tissue", "cell_type", "cell_line", "disease", "sample_type"),
+    "technical": ("library_selection", "library_layout", "instrument", "assay", "study"),
+    "perturbation": ("perturbation", "perturbation_type", "dose", "time"),
+}
 
 
 def newest(run):
@@ -34,12 +39,9 @@ class FactorModel:
             config = text(file["texts/config"][()])
         self.bulk = bool(re.search(r"modality: *\"?bulk", config))
         self.normal = "lik.log_var" in self.weights
-        self.group = {}
-        for field in names:  # the head's width tells nothing where latents are equally wide: an adversary is never of the own one
-            others = {name.rsplit(".", 3)[1] for name in self.weights if name.startswith(f"adv.{field}.")}
-            self.group[field] = next(g for g in LATENTS if f"enc.head.{g}.weight" in self.weights and g not in others)
+        self.group = {field: group for group, fields in LATENTS.items() for field in fields if field in names}
         self.deviation = (self.weights["gene_variance"] + 1).sqrt()
-        self.temperature = dict(zip(names, self.weights["temperatures"].tolist()))
+        self.temperature = dict(zip(self.group, self.weights["temperatures"].tolist()))
 
     def linear(self, name, x):
         return F.linear(x, self.weights[name + ".weight"], self.weights[name + ".bias"])
