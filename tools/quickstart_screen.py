@@ -7,16 +7,27 @@ import json
 import pathlib
 import statistics
 import sys
-ASK = "--input example/data/human_counts_1.npz --metadata example/data/preproc"
+
+CELLMILL = "build/release/cellmill"
+ASK = {
+    "cycle": {f"{CELLMILL} contributions --checkpoint {{run}} --input example/data/human_counts_1.npz --metadata example/data/preproc "
+              "--output runs/contributions.csv": "what each field adds to each cell"},
+    "factor": {f"{CELLMILL} predict-metadata --checkpoint {{run}} --input YOUR.csv --output labels.csv":
+               "the metadata of samples of your own: counts, genes x samples or samples x genes",
+               f"{CELLMILL} complete-metadata --checkpoint {{run}} --input example/counts/held_out.csv --output runs/completed.csv "
+               "--check-labels runs/doubtful.csv": "missing labels filled in, given ones that the model doubts",
+               f"{CELLMILL} generate --checkpoint {{run}} --set cell_type=beta assay=inDrop --num-samples 100 "
+               "--output runs/beta_cells.h5ad": "cells of these metadata"},
+}
 
 
-def main(run, answer):
+def main(run, answer, kind="cycle"):
     run = pathlib.Path(run)
     points = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    print(screen(run, answer, points))
+    print(screen(run, answer, points, kind))
 
 
-def screen(run, answer, points):
+def screen(run, answer, points, kind="cycle"):
     of = {split: [point for point in points if point["split"] == split] for split in ("train", "epoch", "validation")}
     lines = ["", f"== {run}: {points[-1]['step']} steps, {points[-1]['epoch']} epochs"]
     rates = [point["cells_per_second"] for point in of["train"] if "cells_per_second" in point]
@@ -30,8 +41,7 @@ def screen(run, answer, points):
               f"event files  {', '.join(map(str, events)) or 'none'}", f"answer       {answer}", "", "next:"]
     commands = {f".venv/bin/tensorboard --logdir {run.parent}": "the curves",
                 f"build/release/cellmill inspect {run}": "what the model knows",
-                f"build/release/cellmill contributions --checkpoint {run} {ASK} --output runs/contributions.csv":
-                "what each field adds to each cell"}
+                **{command.format(run=run): what for command, what in ASK[kind].items()}}
     lines += [f"  {command}\n      {what}" for command, what in commands.items()]
     return "\n".join(lines)
 

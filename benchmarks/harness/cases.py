@@ -142,6 +142,7 @@ def step_rows(o):
         row("`full`, batch 4,096", ours("full", 4096, steps="2"), peer(f"opt, {word}, batch 128", "full", 128, "opt", *half),
             limit=limit("full", 4096), least=120),
         row("scVI on the same cells, batch 512", ours("real", 512), scvi, ratio=3),
+        row("factor model beside scVI on the same cells, batch 512", ours("real", 512, "--model", "factor_model"), scvi, ratio=3),
     ]  # fmt: skip
     for ranks in (1, 2, 4):
         rows.append(row(f"`real`, {ranks} processes x 1 thread, 512 each", ours("real", 512, ranks=ranks, threads=1)))

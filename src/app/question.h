@@ -7,12 +7,17 @@
 
 namespace cellmill::app {
 
+/// What the model that is asked takes: log1p of counts per 10,000, or counts.
+enum class Values { kLogs, kCounts };
+
 struct Question {
   std::string checkpoint, output, device = "auto";
+  bool may_be_json = false;  ///< the output
   infer::InputOptions input;
 
-  /// Declares --checkpoint, --input, --output and how to read the input.
-  void declare(config::CommandLine& line);
+  /// Declares --checkpoint, --input, --output and how to read the input; of a model that takes
+  /// counts without --raw-counts.
+  void declare(config::CommandLine& line, Values values = Values::kLogs);
   /// Refuses what can be refused before any work: more than one rank (a question is asked by one
   /// process), an output of unknown format or in no folder, an output that is an input.
   void check(const comm::World& world) const;

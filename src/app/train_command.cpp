@@ -62,6 +62,7 @@ int train_command(comm::World& world, const Arguments& arguments) {
   train::RunOptions options;
   if (!dry) comm::watch(world, options.watchdog);  // reading may hang, too
   config::read(options, run.read(world));
+  options = train::settled(options);
   const auto effective = config::dump(options);
   const auto start = resume ? train::Start::kResume : train::Start::kFresh;
   if (dry) return dry_run(world, options, effective, start, machine, ranks);

@@ -37,6 +37,8 @@ class ChunkSource {
   /// Empty rows for a loader to hold, in the form that this source gives fastest; it must outlive
   /// them. CSR, unless a source knows better.
   virtual std::unique_ptr<HeldRows> hold() const { return csr_rows(*this); }
+  /// One a cell, where the files name them; else empty.
+  virtual std::vector<std::string> cell_names() const { return {}; }
   /// Bytes of a cell that is held so, on average.
   virtual std::int64_t bytes_held() const;
   /// Cells of all chunks.
@@ -53,7 +55,7 @@ class ChunkSource {
 
 /// What to read. Described in the run file as `data:`.
 struct SourceOptions {
-  std::string format = "auto";    ///< auto | pack | npz | h5ad | synthetic
+  std::string format = "auto";    ///< auto | pack | npz | h5ad | mtx | csv | synthetic
   std::string path;               ///< folder of chunks or shards, or one file
   std::string pattern = "*.npz";  ///< npz: which files of the folder
   std::string metadata;  ///< folder made by tools/preprocess_metadata; empty: <path>/preproc;
@@ -65,6 +67,10 @@ struct SourceOptions {
   std::int64_t chunk_cells = 4096;  ///< pack, h5ad, synthetic: cells a chunk
   bool verify = true;               ///< compare digests: of label codes, of a store's blocks
   bool raw_counts = false;  ///< the values are counts: normalise to log1p of counts per 10,000
+  std::string orientation = "auto";  ///< csv: auto | genes_by_samples | samples_by_genes
+  // Not settings, but what the asker knows.
+  std::vector<std::string> known_genes;  ///< tells names of genes from others in a table
+  bool takes_counts = false;             ///< the model normalises counts itself
   // synthetic
   std::int64_t synthetic_cells = 4096;
   std::int64_t synthetic_genes = 200;

@@ -164,6 +164,15 @@ void Expression::warn_if_scale_is_doubtful(const Chunk& chunk, std::int64_t from
   }
   const bool counts = integers && largest > kCountsAbove;
   const bool logs = !integers && largest < std::log1p(1e4f);
+  if (takes_counts_) {
+    if (logs && largest > 0 && !warned_.exchange(true))
+      log::warn(
+          "{}: the values look log-normalised (fractions, the largest is {}), but this model takes "
+          "counts and normalises them itself: its answers to logarithms mean little; give it the "
+          "counts (h5ad: a layer, or raw)",
+          file, largest);
+    return;
+  }
   if (counts && !raw_counts_ && !warned_.exchange(true))
     log::warn(
         "{}: the values look like counts (all integers, the largest is {}) and are taken as they "

@@ -14,9 +14,11 @@ namespace cellmill::data {
 class Expression {
  public:
   /// `raw_counts`: the values are counts and become log1p(1e4 * x / row sum); rows without counts
-  /// stay zero. `faults`: entries that cannot be are counted there and left out.
-  explicit Expression(bool raw_counts, std::shared_ptr<Faults> faults = {})
-      : raw_counts_(raw_counts), faults_(std::move(faults)) {}
+  /// stay zero. `faults`: entries that cannot be are counted there and left out. `takes_counts`:
+  /// the model wants counts.
+  explicit Expression(bool raw_counts, std::shared_ptr<Faults> faults = {},
+                      bool takes_counts = false)
+      : raw_counts_(raw_counts), takes_counts_(takes_counts), faults_(std::move(faults)) {}
   /// Makes the rows of `chunk` from row `from` on what data/chunk.h promises: columns of a row are
   /// sorted; counts are normalised. Throws DataError with file, row (`first_row` is the number of
   /// row `from` in the file) and column for NaN, infinity, a negative value, a column out of range
@@ -30,7 +32,7 @@ class Expression {
                                  const std::string& file) const;
   void leave_out(Chunk& chunk, const std::string& file, std::int64_t first_row,
                  std::int64_t from) const;
-  bool raw_counts_;
+  bool raw_counts_, takes_counts_;
   std::shared_ptr<Faults> faults_;
   mutable std::atomic<bool> warned_{false};
   mutable std::atomic<std::int64_t> rows_judged_{0};

@@ -12,7 +12,9 @@ void describe(config::Schema& s, SourceOptions& o) {
   for (const SourceFormat& format : source_table()) formats.push_back(format.name);
   s.field("format", o.format, "file format; auto: by the path", config::one_of(formats));
   s.field("path", o.path,
-          "folder of .npz chunks, an .h5ad file, or a store that cellmill pack made");
+          "folder of .npz chunks, an .h5ad file, a store that cellmill pack made, a .csv or .tsv "
+          "table, or "
+          "a 10x folder with matrix.mtx");
   s.field("pattern", o.pattern, "npz: which files of the folder are expression",
           config::not_empty());
   s.field(
@@ -30,6 +32,8 @@ void describe(config::Schema& s, SourceOptions& o) {
           "read");
   s.field("raw_counts", o.raw_counts,
           "the values are counts: normalise them to log1p of counts per 10,000");
+  s.field("orientation", o.orientation, "csv: what a row is; auto: by the names of genes",
+          config::one_of({"auto", "genes_by_samples", "samples_by_genes"}));
   s.field("synthetic_cells", o.synthetic_cells, "synthetic: cells", config::not_negative());
   s.field("synthetic_genes", o.synthetic_genes, "synthetic: genes", config::at_least(2));
   s.field("synthetic_categories", o.synthetic_categories, "synthetic: categories of each field",

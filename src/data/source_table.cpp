@@ -8,7 +8,9 @@
 #include "base/format.h"
 #include "base/nearest.h"
 #include "data/metadata_command.h"
+#include "data/sources/csv_source.h"
 #include "data/sources/h5ad_source.h"
+#include "data/sources/mtx_source.h"
 #include "data/sources/npz_source.h"
 #include "data/sources/pack_source.h"
 #include "data/sources/synthetic_source.h"
@@ -50,6 +52,8 @@ std::unique_ptr<ChunkSource> open(const SourceOptions& options, std::shared_ptr<
 const std::vector<SourceFormat>& source_table() {
   static const std::vector<SourceFormat> table = {
       {"pack", [](const std::string& path) { return is_pack_store(path); }, open<PackSource>},
+      {"mtx", is_mtx, open<MtxSource>},
+      {"csv", is_csv, open<CsvSource>},
       {"npz", is_npz, open<NpzSource>},
       {"h5ad", [](const std::string& path) { return path.ends_with(".h5ad"); }, open<H5adSource>},
       {"synthetic", [](const std::string&) { return false; }, open<SyntheticSource>},
@@ -66,9 +70,11 @@ std::unique_ptr<ChunkSource> open_counting_faults(const SourceOptions& options,
                                  fmt::join(names, ", ")),
                      did_you_mean(options.format, names), Exit::kConfig);
   if (options.format != "synthetic" && options.path.empty())
-    throw UsageError("no data: `path` is empty",
-                     "name a folder of .npz chunks, an .h5ad file or a .cmpack store",
-                     Exit::kConfig);
+    throw UsageError(
+        "no data: `path` is empty",
+        "name a folder of .npz chunks, an .h5ad, .csv or .tsv file, a 10x folder or a .cmpack "
+        "store",
+        Exit::kConfig);
   if (options.format != "synthetic" && !std::filesystem::exists(options.path))
     throw DataError({options.path, {}, {}, {}}, "no such file or folder", {}, Exit::kNoInput);
   if (is_pickle(options.path)) throw_no_codes(options);
@@ -79,8 +85,12 @@ std::unique_ptr<ChunkSource> open_counting_faults(const SourceOptions& options,
       refuse_gene_twice(source->vocabulary().genes, options.path, faults.get());
       return source;
     }
-  throw DataError({options.path, {}, "a folder of .npz files, an .npz, .h5ad or .cmpack file", {}},
-                  "the format of the data is not known");
+  throw DataError(
+      {options.path,
+       {},
+       "a folder of .npz files, a 10x folder, an .npz, .h5ad, .csv, .tsv or .cmpack file",
+       {}},
+      "the format of the data is not known");
 }
 
 std::unique_ptr<ChunkSource> open_source(const SourceOptions& options) {

@@ -1,7 +1,7 @@
 // `cellmill` itself: answers what needs no library, and otherwise becomes the program beside it
 // that fits this machine: cellmill-cuda where it was built and a GPU's driver is loaded, else
-// cellmill-cpu. Loading libtorch takes 0.3 s, and its CUDA part with cuBLAS and cuDNN as much
-// again: only those pay that need it.
+// cellmill-cpu; `serve` has such a pair of its own, cellmill-serve-*. Loading libtorch takes 0.3 s,
+// and its CUDA part with cuBLAS and cuDNN as much again: only those pay that need it.
 #include <unistd.h>
 
 #include <cerrno>
@@ -31,7 +31,8 @@ bool one_of_many() {
   return false;
 }
 
-/// Until training listens (install_stop_signals), half a second and more, USR1 would kill.
+/// Until training or serving listens (install_stop_signals), half a second and more, USR1 would
+/// kill.
 void keep_stop_signal_waiting() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -51,10 +52,12 @@ int main(int argc, char** argv) {
   }
   std::error_code error;
   const fs::path here = fs::read_symlink("/proc/self/exe", error).parent_path();
-  fs::path program = here / "cellmill-cuda";
+  const std::string first = argc > 1 ? argv[1] : "";
+  const std::string name = first == "serve" ? "cellmill-serve" : "cellmill";
+  fs::path program = here / (name + "-cuda");
   if (access(program.c_str(), X_OK) != 0 || !gpu_driver_is_loaded())
-    program = here / "cellmill-cpu";
-  if (argc > 1 && std::strcmp(argv[1], "train") == 0) keep_stop_signal_waiting();
+    program = here / (name + "-cpu");
+  if (first == "train" || first == "serve") keep_stop_signal_waiting();
   execv(program.c_str(), argv);
   const std::string words = "error: " + program.string() +
                             ": cannot start: " + std::strerror(errno) +

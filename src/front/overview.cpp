@@ -9,12 +9,12 @@ struct Entry {
   std::string heading, name, summary;
 };
 
-#define ENTRY(heading, name, summary) {heading, #name, summary},
-const Entry kEntries[] = {CELLMILL_COMMANDS(ENTRY)};
+#define ENTRY(heading, name, summary) {heading, typed(#name), summary},
+const Entry kEntries[] = {CELLMILL_COMMANDS(ENTRY) CELLMILL_PROGRAMS(ENTRY)};
 #undef ENTRY
 
 std::string padded(const std::string& name) {
-  return name + std::string(name.size() < 16 ? 16 - name.size() : 0, ' ');
+  return name + std::string(name.size() < 18 ? 18 - name.size() : 0, ' ');
 }
 
 std::string overview() {

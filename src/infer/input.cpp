@@ -5,13 +5,16 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <map>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/nearest.h"
 #include "data/metadata_command.h"
+#include "data/sources/csv_source.h"
 #include "data/sources/h5ad_obs.h"
+#include "data/sources/mtx_source.h"
 #include "data/store/pack_store.h"
 #include "io/hdf5.h"
 
@@ -52,7 +55,15 @@ data::SourceOptions source_options(const InputOptions& options, const data::Voca
   source.genes = options.genes;
   source.layer = options.layer;
   source.raw_counts = options.raw_counts;
+  source.takes_counts = options.takes_counts;
+  source.orientation = options.orientation;
+  source.known_genes = model.genes;
   if (data::is_pack_store(options.path)) return source;
+  if (data::is_mtx(options.path) || data::is_csv(options.path)) {
+    for (const data::Field& field : model.fields)
+      source.fields.push_back(column_of(field.name, renames));
+    return source;
+  }
   if (!is_h5ad(options.path)) {
     source.metadata = options.metadata;
     if (options.metadata.empty() &&
@@ -75,11 +86,24 @@ data::SourceOptions source_options(const InputOptions& options, const data::Voca
   return source;
 }
 
-std::vector<std::string> cell_names(const std::string& path, std::int64_t cells) {
+std::vector<std::string> cell_names(const std::string& path, const data::ChunkSource& source,
+                                    std::int64_t cells) {
   if (is_h5ad(path)) return data::read_index(io::H5File::open(path), "/obs");
-  std::vector<std::string> names;
+  std::vector<std::string> names = source.cell_names();
+  if (!names.empty()) return names;
   for (std::int64_t i = 0; i < cells; ++i) names.push_back("cell" + std::to_string(i));
   return names;
+}
+
+/// Of the first of the names "A|B" that is there; -1: none is.
+std::int32_t column_named(const std::string& names, const std::vector<std::string>& genes) {
+  for (std::size_t begin = 0; begin <= names.size();) {
+    const auto end = std::min(names.find('|', begin), names.size());
+    const auto found = std::find(genes.begin(), genes.end(), names.substr(begin, end - begin));
+    if (found != genes.end()) return static_cast<std::int32_t>(found - genes.begin());
+    begin = end + 1;
+  }
+  return -1;
 }
 
 }  // namespace
@@ -96,7 +120,9 @@ Input::Input(const InputOptions& options, const data::Vocabulary& model)
     fields_.push_back({column_of(field.name, renames), {}});
   match_labels(model, own);
   for (std::size_t f = 0; f < fields_.size(); ++f) fields_[f].name = model.fields[f].name;
-  names_ = cell_names(options.path, cells_);
+  names_ = cell_names(options.path, *source_, cells_);
+  for (const std::string& names : options.watched)
+    watched_column_.push_back(column_named(names, own.genes));
   log::info("{}: {} cells, {}", options.path, cells_, genes_.text());
 }
 
@@ -116,7 +142,7 @@ void Input::match_labels(const data::Vocabulary& model, const data::Vocabulary& 
     }
     seen_.emplace_back(codes.size(), 0);
     code_.push_back(std::move(codes));
-    if (label_column_.back() < 0)
+    if (label_column_.back() < 0 && options_.needs_labels)
       log::warn("{}: no labels for the field '{}': missing for all cells", options_.path,
                 fields_[f].name);
   }
@@ -135,11 +161,32 @@ std::optional<Cells> Input::next() {
 void Input::load_chunk(std::int64_t id) {
   first_cell_ = source_->index()[id].first_cell;
   const data::Chunk loaded = source_->load(id);
-  if (id == 0 && !options_.raw_counts && looks_like_counts(loaded))
+  watch(loaded);
+  if (id == 0 && !options_.raw_counts && !options_.takes_counts && looks_like_counts(loaded))
     log::warn("{}: the values look like counts, not like log1p of counts per 10,000: --raw-counts?",
               options_.path);
   chunk_ = with_columns(loaded, genes_.column, model_genes_);
   next_row_ = 0;
+}
+
+void Input::watch(const data::Chunk& loaded) {
+  const std::size_t wanted = watched_column_.size();
+  if (wanted == 0) return;
+  watched_.assign(static_cast<std::size_t>(loaded.rows) * wanted, 0);
+  for (std::int64_t i = 0; i < loaded.rows; ++i) {
+    double total = 0;
+    for (auto k = loaded.indptr[i]; k < loaded.indptr[i + 1]; ++k) total += loaded.values[k];
+    for (std::size_t w = 0; w < wanted; ++w) {
+      double& value = watched_[i * wanted + w];
+      const auto begin = loaded.indices.begin() + loaded.indptr[i];
+      const auto end = loaded.indices.begin() + loaded.indptr[i + 1];
+      const auto at = std::lower_bound(begin, end, watched_column_[w]);
+      if (watched_column_[w] < 0)
+        value = std::numeric_limits<double>::quiet_NaN();
+      else if (at != end && *at == watched_column_[w])
+        value = 1e6 * loaded.values[at - loaded.indices.begin()] / total;
+    }
+  }
 }
 
 Cells Input::slice(std::int64_t begin, std::int64_t end) {
@@ -159,6 +206,8 @@ Cells Input::slice(std::int64_t begin, std::int64_t end) {
   b.genes = model_genes_;
   b.global_cells = rows;
 
+  const auto wanted = static_cast<std::int64_t>(watched_column_.size());
+  cells.watched.assign(watched_.begin() + begin * wanted, watched_.begin() + end * wanted);
   const std::size_t fields = fields_.size();
   b.labels = at::full({rows, static_cast<std::int64_t>(fields)}, data::kMissing, at::kLong);
   auto* labels = b.labels.mutable_data_ptr<std::int64_t>();

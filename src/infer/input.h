@@ -14,20 +14,27 @@
 namespace cellmill::infer {
 
 struct InputOptions {
-  std::string path;          ///< .h5ad, .npz, or a folder of chunks
-  std::string metadata;      ///< npz: folder made by tools/preprocess_metadata; optional
-  std::string genes;         ///< npz: text file, one name a line; empty: genes.txt beside it
-  std::string layer;         ///< h5ad: X (empty), raw, or a layer's name
-  bool raw_counts = false;   ///< normalise to log1p of counts per 10,000
-  double min_overlap = 0.5;  ///< of the model's genes
+  std::string path;      ///< as data.path of a run file
+  std::string metadata;  ///< npz: folder made by tools/preprocess_metadata; optional
+  std::string genes;     ///< npz: text file, one name a line; empty: genes.txt beside it
+  std::string layer;     ///< h5ad: X (empty), raw, or a layer's name
+  std::string orientation = "auto";  ///< csv: auto | genes_by_samples | samples_by_genes
+  bool raw_counts = false;           ///< normalise to log1p of counts per 10,000
+  bool takes_counts = false;         ///< the model wants counts as they are
+  double min_overlap = 0.5;          ///< of the model's genes
   std::vector<std::string> columns;  ///< "field=column": the input's name for a field of the model
+  bool needs_labels = true;          ///< a field without labels is warned of
   std::int64_t batch_cells = 256;
+  /// Genes of the input, in the model or not, whose values are wanted as well; one of several names
+  /// each ("XIST|ENSG00000229807").
+  std::vector<std::string> watched;
 };
 
 /// A batch in the model's genes and codes, and the labels as the input has them.
 struct Cells {
   data::Batch batch;              ///< on the host; `cells` are places in the input
   std::vector<std::int32_t> own;  ///< [B, F] codes in Input::fields(), -1 = missing
+  std::vector<double> watched;    ///< [B, watched] per million of the cell's total; absent: NaN
 };
 
 class Input {
@@ -51,6 +58,7 @@ class Input {
  private:
   void match_labels(const data::Vocabulary& model, const data::Vocabulary& input);
   void load_chunk(std::int64_t id);
+  void watch(const data::Chunk& loaded);
   Cells slice(std::int64_t begin, std::int64_t end);
 
   InputOptions options_;
@@ -62,6 +70,8 @@ class Input {
   std::vector<std::int64_t> label_column_;       // of each model field in the chunk's labels
   std::vector<std::vector<std::int32_t>> code_;  // [field][own code]: the model's
   std::vector<std::vector<std::int64_t>> seen_;  // [field][own code]: cells
+  std::vector<std::int32_t> watched_column_;     // of each watched gene, -1: absent
+  std::vector<double> watched_;                  // [rows of the chunk, watched]
   data::Chunk chunk_;
   std::int64_t next_chunk_ = 0, next_row_ = 0, first_cell_ = 0;
 };

@@ -30,6 +30,10 @@ const Format& format_of(const std::string& path) {
 
 void check_result_path(const std::string& path) {
   format_of(path);
+  check_result_folder(path);
+}
+
+void check_result_folder(const std::string& path) {
   fs::path folder = fs::path(path).parent_path();
   if (folder.empty()) folder = ".";
   if (!fs::is_directory(folder))

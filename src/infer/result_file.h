@@ -60,6 +60,8 @@ class ResultFile {
 std::unique_ptr<ResultFile> make_result_file(const std::string& path, ResultLayout layout);
 /// The same refusals without making anything: commands call it before they start to work.
 void check_result_path(const std::string& path);
+/// Those about the folder alone.
+void check_result_folder(const std::string& path);
 
 std::unique_ptr<ResultFile> make_h5ad_result(const std::string& path, ResultLayout layout);
 std::unique_ptr<ResultFile> make_npz_result(const std::string& path, ResultLayout layout);

@@ -36,6 +36,8 @@ class CycleAutoencoder final : public Model,
                                public Contributor,
                                public ContextClassifier {
  public:
+  static constexpr const char* kScore = "loss/generator";  ///< lowest: best
+
   CycleAutoencoder(const CycleAutoencoderOptions& options, const data::Vocabulary& vocabulary,
                    std::uint64_t seed, at::ScalarType dtype);
 

@@ -8,6 +8,8 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/format.h"
+#include "base/nearest.h"
 
 namespace cellmill::models {
 namespace {
@@ -186,6 +188,59 @@ void keep_frequent(FactorField& field, const at::Tensor& cells, std::int64_t min
                            .index_add_(0, places.flatten(), of_text.flatten())
                            .narrow(0, 0, field.size());
   field.known.copy_(of_word >= min_count);
+}
+
+std::optional<std::string> problem_of(const FactorField& field, const std::string& text) {
+  if (stripped(text).empty()) return {};
+  const auto unknown = [&](const std::string& word) {
+    const auto place = place_of(word, field.words);
+    return place == field.size() || field.words[static_cast<std::size_t>(place)] != word ||
+           (field.known.defined() && field.known[place].item<double>() == 0);
+  };
+  const auto among_these = [&](const std::string& word) {
+    const auto nearest = did_you_mean(word, field.words);
+    return nearest.empty() ? std::string() : "; " + nearest;
+  };
+  if (field.is_category()) {
+    for (const auto& word : models::words_of(text))
+      if (unknown(word))
+        return fmt::format("'{}' is not a value of {} that the model knows{}", word, field.name,
+                           among_these(word));
+    return {};
+  }
+  const auto measure = measure_of(field, text);
+  if (!measure) return fmt::format("'{}' is no number with a unit, such as '10 um'", text);
+  if (!unknown(measure->unit)) return {};
+  return fmt::format("the unit '{}' is none that the model knows: {}", measure->unit,
+                     fmt::join(field.words, ", "));
+}
+
+at::Tensor encoded(const FactorField& field, const std::vector<std::string>& texts,
+                   at::ScalarType dtype) {
+  const auto spread =
+      field.spread.defined() ? field.spread.to(at::kCPU, at::kDouble) : at::Tensor();
+  auto rows = at::zeros({static_cast<std::int64_t>(texts.size()), field.width()}, at::kDouble);
+  auto* row = rows.mutable_data_ptr<double>();
+  for (const auto& text : texts) {
+    if (field.is_category()) {
+      for (const auto& word : models::words_of(text)) row[place_of(word, field.words)] = 1;
+    } else if (const auto measure = measure_of(field, text)) {
+      const auto unit = place_of(measure->unit, field.words);
+      row[unit] = 1;
+      row[field.size()] =
+          std::clamp((transformed(field, measure->value) - spread[unit][0].item<double>()) /
+                         spread[unit][1].item<double>(),
+                     -kLargestDeviation, kLargestDeviation);
+    }
+    row += field.width();
+  }
+  return rows.to(dtype);
+}
+
+at::Tensor unscaled(const FactorField& field, const at::Tensor& value) {
+  const auto raw = value.unsqueeze(1) * field.spread.select(1, 1) + field.spread.select(1, 0);
+  if (field.kind == FactorField::Kind::kAge) return at::clamp_min(raw, 0);
+  return at::clamp_min(at::exp(raw) - 1e-6, 0);
 }
 
 at::Tensor encoded(const FactorField& field, const at::Tensor& codes, at::ScalarType dtype) {

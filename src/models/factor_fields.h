@@ -17,16 +17,16 @@
 
 #include "data/chunk.h"
 #include "models/factor_options.h"
+#include "models/metadata_model.h"
 
 namespace cellmill::models {
 
-inline constexpr std::size_t kFactorGroups = 3;
 /// Of latents and their fields, in the order of the latents' columns.
-inline constexpr std::array<const char*, kFactorGroups> kFactorGroupNames = {
-    "biological", "technical", "perturbation"};
+inline constexpr auto kFactorGroups = kMetadataGroups;
+inline constexpr auto kFactorGroupNames = kMetadataGroupNames;
 
 struct FactorField {
-  enum class Kind { kCategory, kNumber, kAge };
+  using Kind = MetadataField::Kind;
   std::string name;
   std::size_t group = 0;
   Kind kind = Kind::kCategory;
@@ -57,6 +57,16 @@ void fit_number(FactorField& field, const data::Field& texts, const at::Tensor& 
 
 /// Makes `known`, if it is defined, from the same counts.
 void keep_frequent(FactorField& field, const at::Tensor& cells, std::int64_t min_count);
+
+/// Why a text cannot be a value of the field; nothing: it can, or is missing.
+std::optional<std::string> problem_of(const FactorField& field, const std::string& text);
+
+/// [B, width] on the host, of texts that have no problem.
+at::Tensor encoded(const FactorField& field, const std::vector<std::string>& texts,
+                   at::ScalarType dtype);
+
+/// [B, units]: what a scaled value [B] would be in each unit.
+at::Tensor unscaled(const FactorField& field, const at::Tensor& value);
 
 /// [B, width] of codes [B].
 at::Tensor encoded(const FactorField& field, const at::Tensor& codes, at::ScalarType dtype);

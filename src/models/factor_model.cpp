@@ -89,10 +89,15 @@ std::vector<std::pair<std::string, at::Tensor>> FactorModel::buffers() {
   return all;
 }
 
-FactorInput FactorModel::input(const data::Batch& batch) const {
+FactorInput FactorModel::counts_of(const data::Batch& batch) const {
   FactorInput input;
   input.counts = {batch.indptr, batch.indices, batch.values, batch.genes};
   input.total = nn::row_sums(input.counts);
+  return input;
+}
+
+FactorInput FactorModel::input(const data::Batch& batch) const {
+  auto input = counts_of(batch);
   for (const auto& field : network_.shape().fields)
     input.metadata.push_back(encoded(field, batch.labels.select(1, field.column), dtype_));
   if (corrections_) corrections_->select(batch.labels, input.targets, input.kinds);
@@ -208,12 +213,15 @@ FactorOutputs FactorModel::run(const FactorInput& input, const FactorNoise& nois
 
 std::vector<at::Tensor> FactorModel::probabilities(const FactorInput& input) {
   const at::NoGradGuard no_gradients;
-  const auto q = network_.encode(input, {});
+  return probabilities(network_.encode(input, {}));
+}
+
+std::vector<at::Tensor> FactorModel::probabilities(const Gaussians& posterior) const {
   const auto& fields = network_.shape().fields;
   std::vector<at::Tensor> all(fields.size());
   for (std::size_t f = 0; f < fields.size(); ++f) {
     if (!network_.has_head(fields[f])) continue;
-    const auto logits = network_.logits(fields[f], q[fields[f].group].mean);
+    const auto logits = network_.logits(fields[f], posterior[fields[f].group].mean);
     all[f] = at::softmax(logits / temperatures_[static_cast<std::int64_t>(f)].item<double>(), 1);
   }
   return all;
@@ -227,13 +235,19 @@ at::Tensor FactorModel::generate(const FactorInput& metadata, const at::Tensor& 
                                  FactorInput* reference,
                                  std::array<bool, kFactorGroups> from_reference) {
   const at::NoGradGuard no_gradients;
+  return network_.decode(chosen_latents(metadata, eps, reference, from_reference), metadata, {});
+}
+
+Latents FactorModel::chosen_latents(const FactorInput& metadata, const at::Tensor& eps,
+                                    FactorInput* reference,
+                                    std::array<bool, kFactorGroups> from_reference) {
   auto z = network_.sample(network_.prior(metadata, {}), eps);
   if (reference) {
     const auto own = network_.sample(network_.encode(*reference, {}), eps);
     for (std::size_t g = 0; g < kFactorGroups; ++g)
       if (from_reference[g]) z[g] = own[g];
   }
-  return network_.decode(z, metadata, {});
+  return z;
 }
 
 at::Tensor FactorModel::expected(const at::Tensor& decoded) const {

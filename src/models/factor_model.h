@@ -4,8 +4,9 @@
 // anywhere: a missing one sets no bit and adds nothing to any loss.
 //   NLL of the counts + kl * sum_g KL(q(z_g|x), p(z_g|metadata_g)) + labels * cross-entropy of each
 //   field from its own latent + that of adversaries on the other latents, gradient reversed
-// One group of parameters, "factor"; matrices alone decay. Batches hold counts, not logs. After
-// the published description of GEM-1 (bioRxiv 10.1101/2025.09.08.674753).
+// As a model of metadata its fields are known once it is frozen. One group of parameters, "factor";
+// matrices alone decay. Batches hold counts, not logs. After the published description of GEM-1
+// (bioRxiv 10.1101/2025.09.08.674753).
 #include <array>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "models/factor_corrections.h"
 #include "models/factor_network.h"
 #include "models/factor_options.h"
+#include "models/metadata_model.h"
 #include "models/model.h"
 
 namespace cellmill::models {
@@ -30,8 +32,10 @@ struct FactorOutputs {
 FactorShape factor_shape(const FactorOptions& options, const data::Vocabulary& vocabulary,
                          at::ScalarType dtype = at::kFloat);
 
-class FactorModel final : public Model {
+class FactorModel final : public Model, public MetadataModel {
  public:
+  static constexpr const char* kScore = "loss/factor";  ///< lowest: best
+
   FactorModel(const FactorOptions& options, const data::Vocabulary& vocabulary, std::uint64_t seed,
               at::ScalarType dtype);
   /// For inputs that come encoded; takes no batches.
@@ -51,6 +55,17 @@ class FactorModel final : public Model {
   at::Tensor survey_state() override { return surveyed_; }
   void finish_survey() override;
   void to(c10::Device device) override;
+
+  const std::vector<MetadataField>& metadata_fields() const override { return metadata_fields_; }
+  std::string modality() const override { return options_.modality; }
+  void freeze() override;
+  std::optional<std::string> problem_with(std::size_t field,
+                                          const std::string& text) const override;
+  MetadataReading read_metadata(const data::Batch& batch, ReadMode mode) override;
+  Draft generate(const Recipe& recipe) override;
+  at::Tensor proportions(const at::Tensor& decoded) const override;
+  at::Tensor draw(const at::Tensor& decoded, const std::vector<double>& totals,
+                  const std::vector<std::uint64_t>& seeds) const override;
 
   FactorInput input(const data::Batch& batch) const;
   /// Noise of the latents, and in training the dropout.
@@ -78,6 +93,11 @@ class FactorModel final : public Model {
   at::Tensor nll(const FactorInput& input, const at::Tensor& decoded, bool from_prior) const;
   at::Tensor field_loss(const FactorField& field, const at::Tensor& z,
                         const at::Tensor& metadata) const;
+  FactorInput counts_of(const data::Batch& batch) const;
+  FactorInput described(const std::vector<Metadata>& samples) const;
+  Latents chosen_latents(const FactorInput& metadata, const at::Tensor& eps, FactorInput* reference,
+                         std::array<bool, kFactorGroups> from_reference);
+  std::vector<at::Tensor> probabilities(const Gaussians& posterior) const;
   void finish_fields();
   bool chooses_markers(const FactorField& field) const;
   double kl_weight(std::int64_t step) const;
@@ -92,6 +112,7 @@ class FactorModel final : public Model {
   /// chooses markers, its sums of them.
   at::Tensor surveyed_;
   std::optional<FactorCorrections> corrections_;
+  std::vector<MetadataField> metadata_fields_;
 };
 
 }  // namespace cellmill::models

@@ -151,15 +151,29 @@ nn::Csr FactorNetwork::normalised(const FactorInput& input) const {
   return y;
 }
 
+std::pair<at::Tensor, at::Tensor> FactorNetwork::scaled_first_layer() const {
+  const auto weight =
+      parameter("enc.in.weight") / at::sqrt(gene_variance + options_.variance_floor);
+  return {weight, parameter("enc.in.bias") - at::mv(weight, gene_mean)};
+}
+
+void FactorNetwork::freeze() {
+  const at::NoGradGuard no_gradients;
+  const auto [weight, constant] = scaled_first_layer();
+  frozen_weight_ = weight.t().contiguous();
+  frozen_constant_ = constant;
+}
+
 /// W x + b of x = (y - mean) / s, without making x: W x = (W / s) y - (W / s) mean. A mask couples
 /// the constant part to the cell: then x is made.
 at::Tensor FactorNetwork::first_layer(const FactorInput& input, const FactorNoise& noise) {
   const auto y = normalised(input);
-  const auto deviation = at::sqrt(gene_variance + options_.variance_floor);
-  if (const auto mask = noise.masks.find("enc.input"); mask != noise.masks.end())
+  if (const auto mask = noise.masks.find("enc.input"); mask != noise.masks.end()) {
+    const auto deviation = at::sqrt(gene_variance + options_.variance_floor);
     return linear("enc.in", (nn::densify(y, dtype_) - gene_mean) / deviation * mask->second);
-  const auto weight = parameter("enc.in.weight") / deviation;
-  const auto constant = parameter("enc.in.bias") - at::mv(weight, gene_mean);
+  }
+  if (frozen_weight_.defined()) return nn::multiply(y, frozen_weight_) + frozen_constant_;
+  const auto [weight, constant] = scaled_first_layer();
   if (!at::GradMode::is_enabled()) return nn::multiply(y, weight.t().contiguous()) + constant;
   return nn::gene_products(y, {}, {nn::GeneWeight{weight}}, {}, tables_).expression.front() +
          constant;

@@ -82,6 +82,8 @@ class FactorNetwork {
   /// [G] of y over the training cells; saved, not trained.
   at::Tensor gene_mean, gene_variance;
   void to(c10::Device device);
+  /// From here on no parameter changes: the scaled first layer is made once.
+  void freeze();
 
  private:
   void add(const std::string& name, const at::Tensor& value);
@@ -95,6 +97,8 @@ class FactorNetwork {
   at::Tensor blocks(const std::string& name, std::int64_t count, at::Tensor x,
                     const FactorNoise& noise) const;
   at::Tensor first_layer(const FactorInput& input, const FactorNoise& noise);
+  /// [H, G] and [H] of W x + b = (W / s) y + constant.
+  std::pair<at::Tensor, at::Tensor> scaled_first_layer() const;
   at::Tensor prior_input(std::size_t group, const FactorInput& input) const;
   Gaussian gaussian(const std::string& name, const at::Tensor& h) const;
   std::int64_t prior_width(std::size_t group) const;
@@ -107,6 +111,7 @@ class FactorNetwork {
   std::map<std::string, at::Tensor> by_name_;
   std::vector<std::pair<std::string, std::int64_t>> places_;
   nn::GeneTables tables_;
+  at::Tensor frozen_weight_, frozen_constant_;  ///< [G, H], [H]
 };
 
 }  // namespace cellmill::models

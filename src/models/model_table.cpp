@@ -25,6 +25,12 @@ void describe(config::Schema& s, ModelOptions& o) {
             "three latents with priors from metadata; predicts, completes and generates");
 }
 
+std::string default_score(const ModelOptions& options) {
+  return options.name == "factor_model" ? FactorModel::kScore : CycleAutoencoder::kScore;
+}
+
+bool takes_counts(const ModelOptions& options) { return options.name == "factor_model"; }
+
 StepForms step_forms(const ModelOptions& options, const data::Vocabulary& vocabulary,
                      const StepShape& shape) {
   if (options.name == "cycle_autoencoder")

@@ -20,6 +20,11 @@ struct ModelOptions {
 };
 void describe(config::Schema& schema, ModelOptions& options);
 
+/// The validation score that says which of a model's checkpoints is best; the lowest is.
+std::string default_score(const ModelOptions& options);
+/// Does the model normalise counts itself? The others take log1p of counts per 10,000.
+bool takes_counts(const ModelOptions& options);
+
 /// Every model of the table.
 std::vector<std::string> model_names();
 

@@ -47,7 +47,11 @@ void check_same(const fs::path& file, const std::string& config) {
   for (const auto& d : config::differences({file.string(), there}, {"this run", config})) {
     const auto same_key = [&](const config::Difference& other) { return other.key == d.key; };
     if (d.left == config::kAbsent && std::ranges::none_of(not_default, same_key)) continue;
-    if (may_change(d.key)) {
+    // Runs had this score by default, whatever their model, before the model said its own.
+    const bool old_default = d.key == "evaluation.score" &&
+                             d.left == models::CycleAutoencoder::kScore &&
+                             d.right == models::FactorModel::kScore;
+    if (may_change(d.key) || old_default) {
       log::warn("resuming with {}: {} instead of {}", d.key, d.right, d.left);
     } else {
       different += "\n    " + d.key + ": there " + d.left + ", here " + d.right;

@@ -65,7 +65,8 @@ void describe(config::Schema& s, OptimizerOptions& o) {
 
 void describe(config::Schema& s, EvaluationOptions& o) {
   s.field("every_steps", o.every_steps, "0: at the end of every epoch", at_least(0));
-  s.field("score", o.score, "validation score that decides which checkpoint is best");
+  s.field("score", o.score,
+          "validation score that decides which checkpoint is best; auto: the model's own");
   s.field("higher_is_better", o.higher_is_better, "direction of the score");
   s.field("patience", o.patience, "evaluations without gain before the run ends; 0 is off",
           at_least(0));
@@ -97,6 +98,18 @@ void describe(config::Schema& s, RunOptions& o) {
   s.section("checkpoint", o.checkpoint, "when to save, what to keep");
   s.section("watchdog", o.watchdog, "how long a rank may stand still before the run ends");
   s.section("output", o.output, "where results go");
+  s.rule([&o] {
+    return o.data.source.raw_counts && models::takes_counts(o.model)
+               ? "data.raw_counts: " + o.model.name + " normalises counts itself: leave it false"
+               : std::string();
+  });
+}
+
+RunOptions settled(RunOptions options) {
+  if (options.evaluation.score == "auto")
+    options.evaluation.score = models::default_score(options.model);
+  options.data.source.takes_counts = models::takes_counts(options.model);
+  return options;
 }
 
 }  // namespace cellmill::train

@@ -47,7 +47,7 @@ struct OptimizerOptions {
 
 struct EvaluationOptions {
   std::int64_t every_steps = 0;  ///< 0: at the end of every epoch
-  std::string score = "loss/generator";
+  std::string score = "auto";    ///< auto: the model's own
   bool higher_is_better = false;
   std::int64_t patience = 0;  ///< evaluations without gain before the run ends; 0 is off
 };
@@ -76,5 +76,7 @@ struct RunOptions {
   OutputOptions output;
 };
 void describe(config::Schema& schema, RunOptions& options);
+/// The options with what the model decides: its score, and whether it takes counts.
+RunOptions settled(RunOptions options);
 
 }  // namespace cellmill::train

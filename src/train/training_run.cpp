@@ -24,7 +24,7 @@ at::ScalarType dtype_of(const LoopOptions& o) {
 TrainingRun::TrainingRun(comm::World& world, const RunOptions& options, const std::string& config,
                          Start start, const Interfere& interfere)
     : world_(world),
-      o_(options),
+      o_(settled(options)),
       config_(config),
       interfere_(interfere),
       stragglers_(*world.host_world) {

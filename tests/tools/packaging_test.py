@@ -17,7 +17,8 @@ LIBRARIES = {"libopenmpi-dev": ("mpi", "openmpi"), "libhdf5-dev": ("hdf5", "hdf5
              "libboost-program-options-dev": ("boost", "libboost-devel"), "libspdlog-dev": ("spdlog", "spdlog"),
              "libfmt-dev": ("fmt", "fmt"), "nlohmann-json3-dev": ("nlohmann-json", "nlohmann_json"), "catch2": ("catch2", "catch2"),
              "libdeflate-dev": ("libdeflate", "libdeflate"), "libxxhash-dev": ("xxhash", "xxhash"), "zlib1g-dev": ("zlib-api", "zlib"),
-             "torch": ("py-torch", "libtorch")}
+             "libboost-dev": ("boost", "libboost-devel"), "libssl-dev": ("openssl", "openssl"), "libsqlite3-dev": ("sqlite", "sqlite"),
+             "libsimdjson-dev": ("simdjson", "simdjson"), "torch": ("py-torch", "libtorch")}
 
 
 def hadolint(path):
@@ -132,7 +133,7 @@ def test_what_runs_is_kept(tmp_path):
         subprocess.run(build, input=f"int {name}() {{ return 0; }}", text=True, check=True)
     programs = checkout / "build" / "release"
     programs.mkdir(parents=True)
-    for program in ("cellmill", "cellmill-cpu"):
+    for program in ("cellmill", "cellmill-cpu", "cellmill-serve-cpu"):
         link = ["-L", libraries, "-lused", f"-Wl,-rpath,{libraries}"]
         subprocess.run(["cc", "-x", "c", "-", "-o", programs / program, *link], input="int used(); int main() { return used(); }",
                        text=True, check=True)
@@ -140,7 +141,7 @@ def test_what_runs_is_kept(tmp_path):
     keep = [checkout / "tools" / "packaging" / "keep_what_runs", kept]
     subprocess.run(keep, check=True, capture_output=True)
     names = {path.name for path in kept.rglob("*") if path.is_file()}
-    assert {"cellmill", "cellmill-cpu", "libused.so", "train.sbatch", "cae_tiny.yaml", "LICENSE"} <= names
+    assert {"cellmill", "cellmill-cpu", "cellmill-serve-cpu", "libused.so", "train.sbatch", "cae_tiny.yaml", "LICENSE"} <= names
     assert "libunused.so" not in names
     (programs / "cellmill-cpu").unlink()
     done = subprocess.run(keep, capture_output=True, text=True)

@@ -29,3 +29,20 @@ target_link_libraries(foreign_deflate INTERFACE ${DEFLATE_LIBRARY})
 add_library(foreign_mpi INTERFACE)
 target_link_libraries(foreign_mpi INTERFACE MPI::MPI_CXX)
 target_compile_definitions(foreign_mpi INTERFACE OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
+
+# The service. HTTP is Boost.Beast's (headers): libboost-dev
+find_package(OpenSSL REQUIRED)                               # TLS, digests of tokens: libssl-dev
+find_package(SQLite3 REQUIRED)                               # jobs that survive a restart: libsqlite3-dev
+find_package(simdjson REQUIRED)                              # tens of thousands of numbers a request: libsimdjson-dev
+# Arrow streams: the libarrow inside the pinned pyarrow wheel; Debian has none, and the clients read with the same.
+file(GLOB pyarrow ${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/pyarrow)
+find_path(ARROW_INCLUDE arrow/api.h REQUIRED HINTS ${pyarrow}/include)
+file(GLOB wheel_arrow ${pyarrow}/libarrow.so.[0-9]*)
+if(wheel_arrow)
+  set(ARROW_LIBRARY ${wheel_arrow})
+else()
+  find_library(ARROW_LIBRARY arrow REQUIRED)
+endif()
+add_library(foreign_arrow INTERFACE)
+target_link_libraries(foreign_arrow INTERFACE ${ARROW_LIBRARY})
+target_include_directories(foreign_arrow SYSTEM INTERFACE ${ARROW_INCLUDE})

@@ -40,7 +40,8 @@ std::string encoding_of(const io::H5File& file, const std::string& matrix) {
 }  // namespace
 
 H5adSource::H5adSource(const SourceOptions& options, std::shared_ptr<Faults> faults)
-    : file_(io::H5File::open(options.path)), expression_(options.raw_counts, std::move(faults)) {
+    : file_(io::H5File::open(options.path)),
+      expression_(options.raw_counts, std::move(faults), options.takes_counts) {
   const auto [cells, columns] = open_matrix(options);
   const std::string var = options.layer == "raw" ? "/raw/var" : "/var";
   vocabulary_.genes = read_index(file_, var);

@@ -70,7 +70,7 @@ std::map<std::int64_t, std::string> files_by_number(const SourceOptions& options
 }  // namespace
 
 NpzSource::NpzSource(const SourceOptions& options, std::shared_ptr<Faults> faults)
-    : expression_(options.raw_counts, std::move(faults)) {
+    : expression_(options.raw_counts, std::move(faults), options.takes_counts) {
   find_files(options);
   if (!without_metadata(options)) {
     codes_.emplace(options);

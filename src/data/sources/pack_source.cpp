@@ -11,7 +11,7 @@
 namespace cellmill::data {
 
 PackSource::PackSource(const SourceOptions& options)
-    : expression_(options.raw_counts),
+    : expression_(options.raw_counts, {}, options.takes_counts),
       raw_counts_(options.raw_counts),
       digests_(options.verify ? Digests::kVerify : Digests::kTrust),
       store_(open_pack_store(options.path)) {

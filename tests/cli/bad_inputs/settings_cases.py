@@ -55,7 +55,7 @@ def rule(place):
     return place.train("--set", "data.split.validation_chunks=[7]")
 
 
-@case("data: an unknown format", 78, "--set data.format=h5", "expected one of auto, pack, npz, h5ad, synthetic; found h5")
+@case("data: an unknown format", 78, "--set data.format=h5", "expected one of auto, pack, mtx, csv, npz, h5ad, synthetic; found h5")
 def data_format(place):
     return place.train("--set", "data.format=h5")
 
@@ -72,7 +72,7 @@ def data_empty(place):
     return place.pack(data="empty")
 
 
-@case("data: nothing is named", 78, "no data: `path` is empty", "hint: name a folder of .npz chunks, an .h5ad file or a .cmpack store")
+@case("data: nothing is named", 78, "no data: `path` is empty", "hint: name a folder of .npz chunks, an .h5ad, .csv or .tsv file, a 10x folder or a .cmpack store")
 def data_none(place):
     return place.cellmill("pack", "--output", "out.cmpack")
 

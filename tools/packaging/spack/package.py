@@ -27,6 +27,10 @@ class Cellmill(CMakePackage):
     depends_on("nlohmann-json")
     depends_on("libdeflate")
     depends_on("xxhash")
+    depends_on("openssl")
+    depends_on("sqlite")
+    depends_on("simdjson")
+    depends_on("arrow")
     depends_on("zlib-api")
     depends_on("catch2@2", type="build")
 
