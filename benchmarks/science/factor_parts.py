@@ -1,10 +1,13 @@
 """The questions that real cells put to the factor model, each with what it is judged beside. A part is a generator of results:
 {"what": ..., "who": ..., figures}, for one seed."""
+import csv
+import gzip
 import json
 import os
 
 import anndata
 import numpy as np
+import scipy.sparse as sp
 from sklearn.feature_selection import f_classif
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import StratifiedKFold
@@ -42,16 +45,29 @@ class Trained:
         with open(os.path.join(self.tools.configs, name)) as text:
             return text.read()
 
-    def ask(self, cells, context=()):
-        """-> AnnData: obsm probability_FIELD and latent_GROUP; with a context ("field=value", ...) X and layer `metadata`."""
+    def _asked(self, cells, command):
+        """The answer to `command` (a list, with the option that names its input last), as AnnData."""
         source.write(cells, self.stem + ".input.h5ad")
-        command = [self.tools.answers, "--checkpoint", self.run, "--input", self.stem + ".input.h5ad", "--output",
-                   self.stem + ".answer.h5ad"]
-        program.call(command + (["--set", *context] if context else []), self.log)
+        program.call([self.tools.program, command[0], "--checkpoint", self.run, "--output", self.stem + ".answer.h5ad", *command[1:],
+                      self.stem + ".input.h5ad"], self.log)
         answer = anndata.read_h5ad(self.stem + ".answer.h5ad")
         os.remove(self.stem + ".input.h5ad")
         os.remove(self.stem + ".answer.h5ad")
         return answer
+
+    def predict(self, cells, *options):
+        """-> AnnData: obsm probability_FIELD and X_GROUP."""
+        return self._asked(cells, ["predict-metadata", "--distribution", *options, "--input"])
+
+    def complete(self, cells):
+        """-> AnnData: obs FIELD, FIELD_source, FIELD_confidence."""
+        return self._asked(cells, ["complete-metadata", "--input"])
+
+    def expression_of(self, perturbation, references):
+        """Mean over the references of log1p of counts per 10,000, as generated with their biology and technique, at the means."""
+        made = self._asked(references, ["generate", "--set", "perturbation=" + perturbation, "--deterministic-latents", "--fixed-total-count",
+                                        "--total-count", "1e9", "--reference"])
+        return np.log1p(np.asarray(made.X, dtype="f8") / 1e5).mean(0)
 
     def probabilities(self, answer, field):
         return list(answer.uns[f"probability_{field}_names"]), np.asarray(answer.obsm["probability_" + field])
@@ -70,8 +86,8 @@ def pickrell_sex(tools, place, seed):
     for fold, (train, test) in enumerate(folds(truth, seed)):
         training, hidden = source.hide(cells.rows(train), 0.5, random)
         model = Trained(tools, place, f"fold-{fold}", training, ["factor_bulk.yaml"], {"model.factor_model.markers.fields": ["sex"]}, seed)
-        words, probability[test] = model.probabilities(model.ask(cells.rows(test)), "sex")
-        _, of_hidden = model.probabilities(model.ask(cells.rows(train[hidden["sex"]])), "sex")
+        words, probability[test] = model.probabilities(model.predict(cells.rows(test)), "sex")
+        _, of_hidden = model.probabilities(model.predict(cells.rows(train[hidden["sex"]])), "sex")
         hidden_right.append((np.array(words)[of_hidden.argmax(1)] == truth[train[hidden["sex"]]]).mean())
         seen = train[~hidden["sex"]]
         score = np.nan_to_num(f_classif(y[seen], truth[seen])[0]) * (y[seen].var(0) > 0.1)
@@ -93,7 +109,7 @@ def pbmc_types(tools, place, seed):
         y = source.log_expression(chosen.counts)
         fit, read = y[train], y[test]
         model = Trained(tools, place, f"fold-{fold}", chosen.rows(train), ["factor_labels.yaml"], {}, seed)
-        told, probability[test] = model.probabilities(model.ask(chosen.rows(test)), "cell_type")
+        told, probability[test] = model.probabilities(model.predict(chosen.rows(test)), "cell_type")
         assert told == words
         linear[test] = LogisticRegression(C=1.0, max_iter=1000).fit(fit, truth[train]).predict_proba(read)
         ridge[test] = RidgeClassifier(100.0).fit(fit, truth[train]).decision_function(read)
@@ -110,8 +126,8 @@ def heads_and_leakage(tools, place, seed, cells, genes, groups, configs, setting
     cells = cells.most_variable(train, genes)
     training, hidden = source.hide(cells.rows(train), 0.3, np.random.RandomState(seed))
     model = Trained(tools, place, "labels", training, configs, settings, seed)
-    of_train, of_test = model.ask(cells.rows(train)), model.ask(cells.rows(test))
-    latents = sorted({"latent_" + group for group in groups.values()})
+    of_train, of_test = model.predict(cells.rows(train)), model.predict(cells.rows(test))
+    latents = sorted({"X_" + group for group in groups.values()})
     y = source.log_expression(cells.counts)
     for field, group in groups.items():
         truth = cells.labels[field]
@@ -122,11 +138,11 @@ def heads_and_leakage(tools, place, seed, cells, genes, groups, configs, setting
         ridge = RidgeClassifier(100.0).fit(y[train], truth[train]).predict(y[test])
         yield {"what": field, "who": "ridge, no label hidden", **measure.told(truth[test], ridge)}
         for latent in latents:
-            own = latent == "latent_" + group
+            own = latent == "X_" + group
             reading = measure.probe(of_train.obsm[latent], truth[train], of_test.obsm[latent], truth[test])
-            result = {"what": f"{field} in the {latent[7:]} latent", "who": "own" if own else "leakage", "probe": reading,
+            result = {"what": f"{field} in the {latent[2:]} latent", "who": "own" if own else "leakage", "probe": reading,
                       "chance": 1 / len(set(truth))}
-            others = [other for other in groups if "latent_" + groups[other] == latent]
+            others = [other for other in groups if "X_" + groups[other] == latent]
             if not own:  # what the other group's true labels tell: no latent that knows them can tell less
                 known = np.hstack([measure.one_hot(cells.labels[other]) for other in others])
                 result["labels"] = measure.probe(known[train], truth[train], known[test], truth[test])
@@ -159,13 +175,43 @@ def kang_generation(tools, place, seed):
         y = source.log_expression(cells.counts)
         truth = measure.mean_of(y, wanted) - measure.mean_of(y, control)
         model = Trained(tools, place, "held-" + held.replace(" ", "-"), cells.rows(train), ["factor_default.yaml"], {}, seed)
-        answers = {value: model.ask(cells.rows(control), ["perturbation=" + value]) for value in ("STIM", "CTRL")}
-        mean = lambda matrix: np.asarray(matrix.mean(0)).ravel()
-        shifts = {"cellmill, reference": mean(answers["STIM"].X) - mean(answers["CTRL"].X),
-                  "cellmill, metadata": mean(answers["STIM"].layers["metadata"]) - mean(answers["CTRL"].layers["metadata"])}
+        references = cells.rows(control)
+        shifts = {"cellmill, reference": model.expression_of("STIM", references) - model.expression_of("CTRL", references)}
         shifts.update(measure.guessed_shifts(y[train], kind[train], stimulated[train], held))
         for who, shift in shifts.items():
             yield {"what": "shift of " + held, "who": who, **measure.shift_scores(truth, shift)}
 
 
-PARTS = {"bulk_pickrell": pickrell_sex, "pbmc3k": pbmc_types, "sc_mixology": mixology, "kang": kang_labels, "kang, generation": kang_generation}
+def trained_on_sex(tools, place, seed):
+    cells = source.load(tools.data("bulk_pickrell.h5ad"), {"sex": "sex"})
+    return Trained(tools, place, "sex", cells, ["factor_bulk.yaml"], {"model.factor_model.markers.fields": ["sex"]}, seed)
+
+
+def bodymap(tools, place, seed):
+    """Counted without XIST and DDX3Y: the sex report of a model that was trained on other samples is to say so, not to guess."""
+    model = trained_on_sex(tools, place, seed)
+    model.predict(source.load(tools.data("bulk_bodymap.h5ad"), {"sex": "sex"}), "--sex-report", model.stem + ".csv", "--min-overlap", "0.3")
+    with open(model.stem + ".csv") as text:
+        rows = list(csv.DictReader(text))
+    said = [row["markers_say"] for row in rows]
+    known = [row for row in rows if row["label"]]
+    yield {"what": "sex", "who": "cellmill", "says XIST is absent": float(np.mean(["marker absent" in text and "XIST" in text for text in said])),
+           "accuracy": float(np.mean([row["predicted"] == row["label"] for row in known])), "said": said[0]}
+
+
+def donor_sex(tools, place, seed):
+    """The donor of pbmc3k, whom the source gives no sex: all cells' counts summed are one bulk sample."""
+    model = trained_on_sex(tools, place, seed)
+    cells = source.load(tools.data("pbmc3k.h5ad"), {"sex": "sex"})
+    with gzip.open(tools.data("genes/genes_homo_sapiens.csv.gz"), "rt") as text:
+        ids = {row[1]: row[0] for row in list(csv.reader(text))[::-1]}
+    named = [gene for gene, name in enumerate(cells.genes) if name in ids]
+    donor = source.Cells(sp.csr_matrix(cells.counts[:, named].sum(0), dtype="f4"), [ids[cells.genes[gene]] for gene in named],
+                         {"sex": np.array([""], dtype=object)})
+    row = model.complete(donor).obs.iloc[0]
+    y_gene = {name: float(cells.counts[:, cells.genes.index(name)].sum()) for name in ("XIST", "RPS4Y1", "DDX3Y")}
+    yield {"what": "sex of the donor", "who": "cellmill", "completed": str(row["sex"]), "confidence": float(row["sex_confidence"]), **y_gene}
+
+
+PARTS = {"bulk_pickrell": pickrell_sex, "bulk_bodymap": bodymap, "pbmc3k donor": donor_sex, "pbmc3k": pbmc_types, "sc_mixology": mixology,
+         "kang": kang_labels, "kang, generation": kang_generation}
