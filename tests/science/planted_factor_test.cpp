@@ -24,12 +24,13 @@ constexpr std::int64_t kCells = 6000, kTrained = 4000, kGenes = 400;
 constexpr std::int64_t kType = 0, kPerturbation = 3;  // columns of the labels
 constexpr std::int64_t kHeldType = 1, kHeldPerturbation = 2, kControl = 0;
 
-data::SourceOptions what() {
+data::SourceOptions what(const std::string& second, std::uint64_t seed) {
   data::SourceOptions o;
+  o.synthetic_seed = seed;
   o.synthetic_cells = kCells;
   o.synthetic_genes = kGenes;
   o.synthetic_categories = {6, 2, 4, 5};
-  o.synthetic_fields = {"cell_type", "sex", "assay", "perturbation"};
+  o.synthetic_fields = {"cell_type", second, "assay", "perturbation"};
   o.synthetic_held_out = {"cell_type_1+perturbation_2"};
   o.synthetic_density = 0.85;
   o.synthetic_missing = 0.5;
@@ -54,11 +55,12 @@ models::FactorOptions settings() {
 
 /// All cells, and what each of them is, whether or not its labels are left out.
 struct Cells {
-  data::SyntheticSource source{what()};
+  std::uint64_t seed;
+  data::SyntheticSource source;
   data::CellFilter training = data::CellFilter(kCells, false);
   data::Batch all;
   at::Tensor truth;  ///< [cells, fields]
-  Cells() {
+  Cells(const std::string& second, std::uint64_t drawn) : seed(drawn), source(what(second, drawn)) {
     std::fill(training.begin(), training.begin() + kTrained, true);
     data::PlanOptions plan;
     plan.global_batch = kCells;
@@ -74,8 +76,8 @@ struct Cells {
 };
 
 std::unique_ptr<models::FactorModel> trained(Cells& cells) {
-  auto model =
-      std::make_unique<models::FactorModel>(settings(), cells.source.vocabulary(), 1, at::kFloat);
+  auto model = std::make_unique<models::FactorModel>(settings(), cells.source.vocabulary(),
+                                                     cells.seed, at::kFloat);
   model->survey(data::cells_of(cells.all, 0, kTrained));
   model->finish_survey();
   comm::SoloCommunicator alone;
@@ -294,15 +296,26 @@ void check_generation(const Cells& cells, models::FactorModel& model) {
   CATCH_CHECK(conditioned > nearest);
 }
 
+void check(const std::string& second, std::uint64_t seed) {
+  CATCH_INFO("seed " << seed);
+  log::say(fmt::format("seed {}", seed));
+  Cells cells(second, seed);
+  const auto model = trained(cells);
+  check_latents(cells, *model);
+  check_completion(cells, *model);
+  check_generation(cells, *model);
+}
+
 }  // namespace
 
 // A planted truth of three factors. Half of all labels are hidden, one combination of type and
 // perturbation has no cell. The additive and nearest-shift guesses see labelled training cells, as
 // the model does; shifts are read as the model's own difference, for all cells alike.
-CATCH_TEST_CASE("the factor model finds three planted factors", "[planted]") {
-  Cells cells;
-  const auto model = trained(cells);
-  check_latents(cells, *model);
-  check_completion(cells, *model);
-  check_generation(cells, *model);
+CATCH_TEST_CASE("the factor model finds three planted factors", "[planted]") { check("sex", 1); }
+
+// Other cells and other first values; `science_planted_factor "[seeds]"`. Tissue instead of sex:
+// the source moves eight genes of 400 a little by sex, which logistic regression cannot tell in
+// other draws either (0.86 to 0.99).
+CATCH_TEST_CASE("it does so with other seeds", "[.seeds]") {
+  for (const std::uint64_t seed : {1, 2, 3}) check("tissue", seed);
 }
