@@ -63,7 +63,7 @@ def server(o, folder):
         command = [o.peer, "-m", "uvicorn", "server:app", "--port", str(port), "--workers", str(o.workers), "--no-access-log"]
         environment.update(RUN=str(o.folder / "run"), JOBS=folder, TOKEN=SECRET, THREADS=str(o.threads))
     else:
-        command = [f"{o.build}/cellmill", "serve", "--model", f"gem-1-bulk={o.folder}/run", "--port", str(port), "--jobs", folder, *o.options]
+        command = [f"{o.build}/cellmill", "serve", "--model", f"gem-1-bulk={o.folder}/run", "--port", str(port), "--jobs", folder, *o.options.split()]
     log = open(f"{folder}/log", "w")
     process = subprocess.Popen(command, env=environment, cwd=HERE / "peers/service" if o.peer else None, stdout=log, stderr=log, start_new_session=True)
     try:
@@ -118,7 +118,7 @@ def main():
     options.add_argument("--samples", type=int, default=1, choices=(1, 8))
     options.add_argument("--seconds", type=float, default=60)
     options.add_argument("--poll-ms", type=int, default=100)
-    options.add_argument("options", nargs="*", help="more for cellmill serve, after --")
+    options.add_argument("--options", default="", help="more for cellmill serve: --options='--wait-ms 20'")
     o = options.parse_args()
     o.folder, o.build = o.folder.resolve(), os.path.abspath(o.build)
     if o.make:

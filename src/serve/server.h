@@ -18,8 +18,8 @@ struct ServeOptions {
   ServiceOptions service;
   BatchOptions batch;
   std::string folder = "runs/serve";  ///< jobs.sqlite; made if it is not there
-  double keep_hours = 24;       ///< finished jobs
-  std::string tokens, audit;    ///< files; none: no tokens, no audit
+  double keep_hours = 24;             ///< finished jobs
+  std::string tokens, audit;          ///< files; none: no tokens, no audit
 };
 
 /// Refuses what must not be before any model is loaded: a listener that others reach without

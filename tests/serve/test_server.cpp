@@ -40,8 +40,9 @@ int main(int count, char** words) {
     const auto genes = static_cast<std::size_t>(number("genes", 60));
     std::vector<std::pair<std::string, std::unique_ptr<serve::Predictor>>> models;
     for (const char* name : {"gem-1-bulk", "gem-1-sc"})
-      models.emplace_back(name, std::make_unique<serve::TestPredictor>(
-                                    genes, std::string(name) == "gem-1-bulk", number("delay_ms", 0)));
+      models.emplace_back(
+          name, std::make_unique<serve::TestPredictor>(genes, std::string(name) == "gem-1-bulk",
+                                                       number("delay_ms", 0)));
     serve::serve(options, std::move(models), [] { return stop_requested() != 0; });
   } catch (const Error& error) {
     log::last_words(error.text());
