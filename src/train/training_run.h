@@ -61,7 +61,7 @@ class TrainingRun {
   bool finished() const { return state_.steps >= total_steps_ || ended_early(); }
 
   comm::World& world_;
-  const RunOptions& o_;
+  const RunOptions o_;
   const std::string& config_;
   const Interfere& interfere_;
   std::unique_ptr<data::ChunkSource> source_;
