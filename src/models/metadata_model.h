@@ -60,7 +60,7 @@ enum class ReadMode { kLabels, kLabelsAndExpression };
 class MetadataModel {
  public:
   virtual ~MetadataModel() = default;
-  /// Fixed for the life of the model.
+  /// Known, and fixed, once the model is frozen.
   virtual const std::vector<MetadataField>& metadata_fields() const = 0;
   virtual std::string modality() const = 0;  ///< single_cell | bulk
   /// From here on no parameter changes: products of parameters alone are kept.

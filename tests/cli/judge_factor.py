@@ -217,7 +217,7 @@ def generates(place):
     blank = np.asarray(place.seen.X.mean(0)).ravel()
     r = lambda a, b: np.corrcoef(np.log1p(a / a.sum() * 1e4), np.log1p(b / b.sum() * 1e4))[0, 1]
     mean = cells.X.mean(0)
-    assert r(mean, real) > 0.97 and r(mean, real) > r(blank, real), (r(mean, real), r(blank, real))
+    assert r(mean, real) > 0.9 and r(mean, real) > r(blank, real) + 0.3, (r(mean, real), r(blank, real))
     ask("again.h5ad", "--set", "cell_type=B cell", "sex=male", "perturbation=drug", "--num-samples", "2", "--seed", "3", "--total-count", "1e5")
     assert (anndata.read_h5ad(place / "again.h5ad").X == cells.X[:2]).all(), "a seed does not repeat"
     ask("other.h5ad", "--set", "cell_type=B cell", "sex=male", "perturbation=drug", "--num-samples", "2", "--seed", "4", "--total-count", "1e5")
