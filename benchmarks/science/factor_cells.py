@@ -52,7 +52,8 @@ def hide(cells, fraction, random):
 
 
 def write(cells, path):
-    obs = {field: pd.Categorical(np.where(texts == "", None, texts)) for field, texts in cells.labels.items()}
+    """A field without any label is left out: the program refuses a column in which every value is missing."""
+    obs = {field: pd.Categorical(np.where(texts == "", None, texts)) for field, texts in cells.labels.items() if any(texts)}
     names = [f"cell{row}" for row in range(cells.counts.shape[0])]
     anndata.AnnData(cells.counts, obs=pd.DataFrame(obs, index=names), var=pd.DataFrame(index=cells.genes)).write_h5ad(path)
 

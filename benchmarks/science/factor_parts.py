@@ -98,7 +98,7 @@ def pickrell_sex(tools, place, seed):
 
 
 def pbmc_types(tools, place, seed):
-    """Five folds of the labelled cells; a tenth of the training cells finds the temperature."""
+    """Five folds of the labelled cells; a twentieth of the training cells finds the temperature."""
     cells = source.load(tools.data("pbmc3k.h5ad"), {"cell_type": "cell_type_author"})
     cells = cells.rows(np.where(cells.labels["cell_type"] != "")[0])
     truth = cells.labels["cell_type"]
@@ -152,7 +152,10 @@ def heads_and_leakage(tools, place, seed, cells, genes, groups, configs, setting
 def mixology(tools, place, seed):
     cells = source.load(tools.data("sc_mixology.h5ad"), {"cell_line": "cell_line", "assay": "assay", "batch": "batch"})
     yield from heads_and_leakage(tools, place, seed, cells, GENES["sc_mixology"], {"cell_line": "biological", "assay": "technical", "batch": "technical"},
-                                 ["factor_default.yaml"], {"model.factor_model.fields.technical": ["assay", "batch"], "train.global_batch": 64})
+                                 ["factor_latents.yaml"],
+                                 {"model.factor_model.fields.technical": ["assay", "batch"], "model.factor_model.latents.biological": 8,
+                                  "model.factor_model.loss.labels": 200, "model.factor_model.loss.adversary": 50, "model.factor_model.loss.kl": 15,
+                                  "train.global_batch": 64, "train.epochs": 80, "train.warmup_steps": 100})
 
 
 KANG = {"cell_type": "cell_type_author", "perturbation": "condition"}
@@ -160,7 +163,7 @@ KANG = {"cell_type": "cell_type_author", "perturbation": "condition"}
 
 def kang_labels(tools, place, seed):
     yield from heads_and_leakage(tools, place, seed, source.load(tools.data("kang_ifnb.h5ad"), KANG), GENES["kang"],
-                                 {"cell_type": "biological", "perturbation": "perturbation"}, ["factor_default.yaml"], {})
+                                 {"cell_type": "biological", "perturbation": "perturbation"}, ["factor_latents.yaml"], {})
 
 
 def kang_generation(tools, place, seed):
@@ -174,7 +177,7 @@ def kang_generation(tools, place, seed):
         cells = whole.most_variable(train, GENES["kang"])
         y = source.log_expression(cells.counts)
         truth = measure.mean_of(y, wanted) - measure.mean_of(y, control)
-        model = Trained(tools, place, "held-" + held.replace(" ", "-"), cells.rows(train), ["factor_default.yaml"], {}, seed)
+        model = Trained(tools, place, "held-" + held.replace(" ", "-"), cells.rows(train), ["factor_latents.yaml"], {}, seed)
         references = cells.rows(control)
         shifts = {"cellmill, reference": model.expression_of("STIM", references) - model.expression_of("CTRL", references)}
         shifts.update(measure.guessed_shifts(y[train], kind[train], stimulated[train], held))
@@ -213,5 +216,5 @@ def donor_sex(tools, place, seed):
     yield {"what": "sex of the donor", "who": "cellmill", "completed": str(row["sex"]), "confidence": float(row["sex_confidence"]), **y_gene}
 
 
-PARTS = {"bulk_pickrell": pickrell_sex, "bulk_bodymap": bodymap, "pbmc3k donor": donor_sex, "pbmc3k": pbmc_types, "sc_mixology": mixology,
+PARTS = {"bulk_pickrell": pickrell_sex, "bulk_bodymap": bodymap, "donor of pbmc3k": donor_sex, "pbmc3k": pbmc_types, "sc_mixology": mixology,
          "kang": kang_labels, "kang, generation": kang_generation}

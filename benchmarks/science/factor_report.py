@@ -37,12 +37,12 @@ def summary(lines):
 
 
 def bars_of(lines):
-    """All bars: those above, the calibration of every head of ours, and every leakage."""
+    """All bars: those above, the calibration of every head of ours, and the leakage of sc_mixology."""
     found = list(BARS)
     for part, what, who in results(lines):
         if who == OURS:
             found.append((part, what, "ece", False, ECE))
-        if who == "leakage":
+        if who == "leakage" and part == "sc_mixology":
             found.append((part, what, "probe", False, ("leakage", "labels", 0.1)))
     return found
 
