@@ -145,6 +145,7 @@ CATCH_TEST_CASE("what is wrong with a 10x folder is told") {
   CATCH_CHECK_THAT(told("%%MatrixMarket matrix array real general\n1 2\n", "a\nb\n"),
                    Contains("is no such matrix"));
   CATCH_CHECK_THAT(told(head + "1 2 2\n1 2 5\n", "a\nb\n"), Contains("is no such matrix"));
+  io::write_text_atomically(scratch / "matrix.mtx", head + "1 2 1\n1 2 5\n");
   std::filesystem::remove(scratch / "features.tsv");
   CATCH_CHECK_THAT(error_of([&] { MtxSource source(at(scratch.folder.string())); }),
                    Contains("features.tsv") && Contains("no such file"));

@@ -33,7 +33,8 @@ models::FactorModel model(const std::string& modality = "single_cell",
   o.latents = {4, 3, 2, false};
   models::FactorModel m(o, v, 7, at::kFloat);
   at::manual_seed(3);
-  for (const auto& parameter : m.groups().front().parameters)
+  const auto groups = m.groups();
+  for (const auto& parameter : groups.front().parameters)
     parameter.value.detach().add_(at::randn_like(parameter.value) * 0.2);
   m.freeze();
   return m;
