@@ -60,7 +60,8 @@ struct Generated {
 };
 
 /// Samples in the order of the inputs. A sample is a function of its input, the options and its
-/// number, whatever else is asked for beside it. Throws UsageError for the first problem.
+/// number, whatever else is asked for beside it, but for the rounding of products of other sizes:
+/// the same request gives the same bits. Throws UsageError for the first problem.
 Generated generate(models::MetadataModel& model, const std::vector<GenerationInput>& inputs,
                    const GenerationOptions& options, c10::Device device = c10::kCPU);
 
