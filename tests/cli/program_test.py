@@ -44,7 +44,7 @@ class Program(unittest.TestCase):
         self.assertRegex(out, r"^cellmill \d+\.\d+\.\d+\n$")
 
     def test_every_command_has_help(self):
-        commands = re.findall(r"^  (\w+)", run()[1], re.MULTILINE)
+        commands = re.findall(r"^  ([\w-]+)", run()[1], re.MULTILINE)
         self.assertGreater(len(commands), 3)
         for command in commands:
             code, out, err = run(command, "--help")
@@ -57,7 +57,7 @@ class Program(unittest.TestCase):
         self.assertRegex(out, r"\n  --ranks N +up to so many \(at least 1; default 1024\)\n")
         self.assertRegex(out, r"\n\nSettings, told by `cellmill config help`\n  --config TEXT\.\.\. +run files")
         headings = re.findall(r"^\S.*$", run()[1], re.MULTILINE)
-        self.assertEqual(headings[-6:], ["Train", "Ask", "Data", "Check", "Settings", "Serve"])
+        self.assertEqual(headings[-7:], ["Train", "Ask", "Metadata", "Data", "Check", "Settings", "Serve"])
 
     def test_unknown_command(self):
         self.refused(64, "unknown command trian\n  hint: did you mean train?", "trian")
