@@ -237,9 +237,9 @@ ParsedQuery parse_query(std::string& body, Task task, const ModelFacts& facts,
     if (parsed.complaints.empty()) parsed.query = reader.query();
   } catch (const simdjson::simdjson_error& error) {
     parsed.complaints = reader.complaints();  // what was wrong before it broke has a path
-    if (!parsed.complaints.empty()) return parsed;
     parsed.json = false;
-    parsed.complaints.push_back({"", std::string("the body is not valid JSON: ") + error.what()});
+    if (parsed.complaints.empty())
+      parsed.complaints.push_back({"", std::string("the body is not valid JSON: ") + error.what()});
   }
   return parsed;
 }
