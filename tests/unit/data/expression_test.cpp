@@ -93,7 +93,6 @@ CATCH_TEST_CASE("counts become log1p of counts per 10,000; empty rows stay zero"
 CATCH_TEST_CASE("a doubtful scale is said once", "[expression]") {
   const auto path = std::filesystem::temp_directory_path() / "cellmill_expression_test.log";
   std::filesystem::remove(path);
-  log::flush();  // what other cases said
   log::also_to(path);
   Chunk counts{.rows = 1, .genes = 3};
   counts.indptr = {0, 2};
@@ -120,7 +119,7 @@ CATCH_TEST_CASE("a doubtful scale is said once", "[expression]") {
   int lines = 0;
   while (std::getline(file, line)) {
     text += line + "\n";
-    ++lines;
+    lines += line.find(".npz: ") != std::string::npos;  // other cases' lines are there, too
   }
   std::filesystem::remove(path);
   CATCH_CHECK(lines == 3);
