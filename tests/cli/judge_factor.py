@@ -261,7 +261,7 @@ def says_what_it_is_given(place):
     assert "loss/factor instead of loss/generator" in run("train", "--config", place / "run.yaml", "--resume")
     other = ["train", "--config", place / "run.yaml", "--set", "model.name=cycle_autoencoder", "data.fields=[cell_type]",
              "train.epochs=1", f"output.folder={place / 'cycle'}"]  # fmt: skip
-    assert "look like counts" in run(*other)
+    run(*other)
     refused = run("predict-metadata", "--checkpoint", place / "cycle", "--input", place / "new.h5ad", "--output", place / "x.csv", code=64)
     assert "cannot read or generate metadata" in refused and "models that can: factor_model" in refused
 

@@ -107,16 +107,25 @@ CATCH_TEST_CASE("a doubtful scale is said once", "[expression]") {
     logs.values = {0.5, 2};
     normalising.prepare(logs, "logs.npz");
   }
+  const Expression for_counts(false, {}, /*takes_counts=*/true);
+  for_counts.prepare(counts, "counts of a model.npz");
+  for (int i = 0; i < 2; ++i) {
+    logs.values = {0.5, 2};
+    for_counts.prepare(logs, "logs as counts.npz");
+  }
   log::flush();
   std::ifstream file(path);
   std::string line, text;
   int lines = 0;
   while (std::getline(file, line)) {
     text += line + "\n";
-    ++lines;
+    lines += line.find(".npz: ") != std::string::npos;  // other cases' lines are there, too
   }
   std::filesystem::remove(path);
-  CATCH_CHECK(lines == 2);
+  CATCH_CHECK(lines == 3);
+  CATCH_CHECK_THAT(text,
+                   Catch::Contains("logs as counts.npz: the values look log-normalised "
+                                   "(fractions, the largest is 2), but this model takes counts"));
   CATCH_CHECK_THAT(text, Catch::Contains("counts.npz: the values look like counts (all integers, "
                                          "the largest is 31)"));
   CATCH_CHECK_THAT(text, Catch::Contains("set raw_counts: true"));
