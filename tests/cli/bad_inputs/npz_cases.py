@@ -53,6 +53,9 @@ def fractional(place):
     x = matrix(1)
     counts = np.ones_like(x.data) * 40
     write(place, data=changed(counts, x.indptr[3] + 1, 2.5))
+    second = matrix(2)
+    second.data[:] = 40
+    sp.save_npz(place / "npz/expression_2.npz", second)
     return place.pack("--set", "data.raw_counts=true")
 
 
