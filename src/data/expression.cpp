@@ -96,8 +96,9 @@ void normalise(Chunk& chunk, std::int64_t from) {
     const auto end = chunk.values.begin() + chunk.indptr[r + 1];
     const double sum = std::accumulate(begin, end, 0.0);
     if (sum <= 0) continue;
-    const auto scale = static_cast<float>(1e4 / sum);
-    std::transform(begin, end, begin, [scale](float x) { return std::log1p(x * scale); });
+    const double scale = 1e4 / sum;  // beyond float for a row of the smallest numbers
+    std::transform(begin, end, begin,
+                   [scale](float x) { return std::log1p(static_cast<float>(x * scale)); });
   }
 }
 

@@ -90,6 +90,17 @@ CATCH_TEST_CASE("counts become log1p of counts per 10,000; empty rows stay zero"
   CATCH_CHECK(chunk.values[2] == 0);
 }
 
+CATCH_TEST_CASE("counts as small as a float can be stay finite", "[expression]") {
+  constexpr float kLeast = std::numeric_limits<float>::denorm_min();
+  Chunk chunk{.rows = 1, .genes = 5};
+  chunk.indptr = {0, 2};
+  chunk.indices = {0, 2};
+  chunk.values = {kLeast, 3 * kLeast};
+  Expression(true).prepare(chunk, "f");
+  CATCH_CHECK(chunk.values[0] == Approx(std::log1p(2500.0)).epsilon(1e-6));
+  CATCH_CHECK(chunk.values[1] == Approx(std::log1p(7500.0)).epsilon(1e-6));
+}
+
 CATCH_TEST_CASE("a doubtful scale is said once", "[expression]") {
   const auto path = std::filesystem::temp_directory_path() / "cellmill_expression_test.log";
   std::filesystem::remove(path);
