@@ -7,10 +7,11 @@ std::string page() {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>cellmill: what are these samples?</title>
 <style>
-body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b2733;background:#fff}
+body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1b2733;background:#fff}
 #drop{border:2px dashed #8aa0b4;border-radius:8px;padding:2rem;text-align:center}
 #drop.over{background:#eef5fb}
-table{border-collapse:collapse;margin-top:1rem}td,th{padding:.3rem .7rem;border-bottom:1px solid #dde4ea;text-align:left}
+table{border-collapse:collapse;margin-top:1rem;display:block;max-height:24rem;overflow:auto}
+td,th{padding:.2rem .7rem;border-bottom:1px solid #dde4ea;text-align:left;white-space:nowrap}th{position:sticky;top:0;background:#fff}
 .bar{display:inline-block;height:.7em;background:#2b6cb0;border-radius:2px;vertical-align:middle;margin-right:.4rem}
 #error{color:#a3231b;white-space:pre-wrap}label{margin-right:1rem}
 </style></head><body>
@@ -61,7 +62,7 @@ async function predict(model, counts) {
 }
 function cell(row, text, bar) {
   const td = row.insertCell();
-  if (bar !== undefined) { const b = td.appendChild(document.createElement("span")); b.className = "bar"; b.style.width = 6 * bar + "rem"; }
+  if (bar !== undefined) { const b = td.appendChild(document.createElement("span")); b.className = "bar"; b.style.width = 3 * bar + "rem"; }
   td.append(text);
 }
 function show(names, outputs) {
