@@ -33,8 +33,18 @@ def early(shop):
         shop.slurm.ask("timeout", "2", "scancel", "--signal=USR1", job)  # tries for a minute while a job changes its state
     log = shop.log(job)
     require("ended with 75" in log and "saved at step" in log, "not ended with 75", log)
-    shop.slurm.must("scancel", job)
+    cancel(shop, job)
     shop.slurm.wait("processes to be gone", lambda: not shop.processes(), 15)
+
+
+def cancel(shop, job):
+    """Again and again: one that comes while the batch script puts the job back is forgotten."""
+
+    def gone():
+        shop.slurm.ask("scancel", job)
+        return not shop.slurm.must("squeue", "--noheader").strip()
+
+    shop.slurm.wait("the job to be gone", gone, 30)
 
 
 def warned(shop):
