@@ -102,6 +102,33 @@ void normalise(Chunk& chunk, std::int64_t from) {
   }
 }
 
+// What speaks against the scale that the values are taken for, if anything does.
+std::string doubt_about_scale(float largest, bool integers, bool raw_counts, bool takes_counts) {
+  const bool logs = !integers && largest < std::log1p(1e4f);
+  if (takes_counts)
+    return logs && largest > 0
+               ? fmt::format(
+                     "the values look log-normalised (fractions, the largest is {}), but this "
+                     "model takes counts and normalises them itself: its answers to logarithms "
+                     "mean little; give it the counts (h5ad: a layer, or raw)",
+                     largest)
+               : "";
+  if (raw_counts && logs)
+    return fmt::format(
+        "raw_counts is true, but the values look log-normalised (fractions, the largest is {}) "
+        "and would be normalised twice; set raw_counts: false if they are",
+        largest);
+  if (raw_counts && !integers)
+    return "raw_counts is true, but not all values are whole numbers; they are taken as expected "
+           "counts";
+  if (!raw_counts && integers && largest > kCountsAbove)
+    return fmt::format(
+        "the values look like counts (all integers, the largest is {}) and are taken as they are; "
+        "set raw_counts: true to normalise them to log1p of counts per 10,000",
+        largest);
+  return "";
+}
+
 }  // namespace
 
 void Expression::prepare(Chunk& chunk, const std::string& file, std::int64_t first_row,
@@ -163,32 +190,8 @@ void Expression::warn_if_scale_is_doubtful(const Chunk& chunk, std::int64_t from
     largest = std::max(largest, x);
     integers = integers && x == std::floor(x);
   }
-  const bool counts = integers && largest > kCountsAbove;
-  const bool logs = !integers && largest < std::log1p(1e4f);
-  if (takes_counts_) {
-    if (logs && largest > 0 && !warned_.exchange(true))
-      log::warn(
-          "{}: the values look log-normalised (fractions, the largest is {}), but this model takes "
-          "counts and normalises them itself: its answers to logarithms mean little; give it the "
-          "counts (h5ad: a layer, or raw)",
-          file, largest);
-    return;
-  }
-  if (counts && !raw_counts_ && !warned_.exchange(true))
-    log::warn(
-        "{}: the values look like counts (all integers, the largest is {}) and are taken as they "
-        "are; set raw_counts: true to normalise them to log1p of counts per 10,000",
-        file, largest);
-  if (raw_counts_ && !integers && !logs && !warned_.exchange(true))
-    log::warn(
-        "{}: raw_counts is true, but not all values are whole numbers; they are taken as expected "
-        "counts",
-        file);
-  if (logs && raw_counts_ && !warned_.exchange(true))
-    log::warn(
-        "{}: raw_counts is true, but the values look log-normalised (fractions, the largest is "
-        "{}) and would be normalised twice; set raw_counts: false if they are",
-        file, largest);
+  const std::string doubt = doubt_about_scale(largest, integers, raw_counts_, takes_counts_);
+  if (!doubt.empty() && !warned_.exchange(true)) log::warn("{}: {}", file, doubt);
 }
 
 }  // namespace cellmill::data
