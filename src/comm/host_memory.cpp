@@ -1,6 +1,7 @@
 #include "comm/host_memory.h"
 
 #include <c10/core/CPUAllocator.h>
+#include <c10/core/impl/alloc_cpu.h>
 
 #include <cstring>
 
@@ -9,33 +10,33 @@
 namespace cellmill::comm {
 namespace {
 
-/// Bytes before a block, which hold its size, so that its address alone can give it back.
+/// Bytes before a block, which hold its size, so that its address alone can give it back: LibTorch's
+/// own products (bfloat16 through oneDNN) keep nothing else.
 constexpr std::size_t kHead = 64;
 
 void give_back(void* memory) {
+  if (memory == nullptr) return;
   auto* block = static_cast<std::uint8_t*>(memory) - kHead;
   std::size_t bytes;
   std::memcpy(&bytes, block, sizeof bytes);
   c10::profiledCPUMemoryReporter().Delete(memory);
-  give_huge(block, bytes);
+  bytes < kHugeFrom ? c10::free_cpu(block) : give_huge(block, bytes);
 }
 
 class HostMemory final : public c10::Allocator {
  public:
   c10::DataPtr allocate(std::size_t n) override {
-    if (n < kHugeFrom) return small_->allocate(n);
-    auto* block = static_cast<std::uint8_t*>(take_huge(n + kHead));
+    if (n == 0) return {nullptr, nullptr, &give_back, c10::kCPU};
     const std::size_t bytes = n + kHead;
-    std::memcpy(block, &bytes, sizeof bytes);
-    c10::profiledCPUMemoryReporter().New(block + kHead, n);
-    return {block + kHead, block + kHead, &give_back, c10::kCPU};
+    auto* memory = static_cast<std::uint8_t*>(bytes < kHugeFrom ? c10::alloc_cpu(bytes) : take_huge(bytes)) + kHead;
+    std::memcpy(memory - kHead, &bytes, sizeof bytes);
+    c10::profiledCPUMemoryReporter().New(memory, n);
+    return {memory, memory, &give_back, c10::kCPU};
   }
+  c10::DeleterFnPtr raw_deleter() const override { return &give_back; }
   void copy_data(void* to, const void* from, std::size_t count) const override {
     default_copy_data(to, from, count);
   }
-
- private:
-  c10::Allocator* small_ = c10::GetDefaultCPUAllocator();
 };
 
 }  // namespace
