@@ -11,9 +11,9 @@ data: {format: synthetic, synthetic_cells: 512, synthetic_genes: 24, synthetic_c
 model: {cycle_autoencoder: {latent: 4, classifier_hidden: [4]}}
 train: {global_batch: 16, epochs: EPOCHS, device: cpu}
 evaluation: {every_steps: 40}
-checkpoint: {every_steps: 20}
+checkpoint: {every_steps: 40}
 """
-EPOCHS = 12
+EPOCHS = 40
 STEPS = 29 * EPOCHS
 PLACES = ["--nodes=2", "--ntasks-per-node=2", "--cpus-per-task=1"]
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "PREEMPTED")

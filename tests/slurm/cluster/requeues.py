@@ -11,7 +11,7 @@ def chain(shop):
     shop.straight()
     job = shop.train("chain")
     for link in range(1, 5):
-        shop.wait_step("chain", 65 * link)
+        shop.slurm.wait(f"link {link} to train", lambda: shop.log(job).count("first step done") == link, 60)
         shop.slurm.must("scancel", "--batch", "--signal=USR1", job)
         shop.slurm.go(job, link)
     shop.wait_end(job, "COMPLETED")
