@@ -137,13 +137,13 @@ class MiniSlurm:
 
     def go(self, job, restarts, seconds=40):
         """Slurm holds a requeued job back for two minutes; here it goes at once. The hold is set anew when the old run has been
-        cleaned up, so it is lifted until the job runs."""
+        cleaned up, so it is lifted until the job runs; not before, or what ends the old run may meet the new one."""
         until = time.monotonic() + seconds
         while True:
             now = self.job(job)
             if int(now["Restarts"]) >= restarts and now["JobState"] not in ("PENDING", "COMPLETING"):
                 return
-            if now["JobState"] == "PENDING":
+            if now["JobState"] == "PENDING" and not self.must("sinfo", "--states=completing", "--noheader").strip():
                 self.ask("scontrol", "update", f"jobid={job}", "StartTime=now")
             if time.monotonic() > until:
                 raise AssertionError(f"job {job} did not go again\n{self.state_of_things()}")
