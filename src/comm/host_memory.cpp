@@ -10,8 +10,8 @@
 namespace cellmill::comm {
 namespace {
 
-/// Bytes before a block, which hold its size, so that its address alone can give it back: LibTorch's
-/// own products (bfloat16 through oneDNN) keep nothing else.
+/// Bytes before a block, which hold its size, so that its address alone can give it back:
+/// LibTorch's own products (bfloat16 through oneDNN) keep nothing else.
 constexpr std::size_t kHead = 64;
 
 void give_back(void* memory) {
@@ -28,7 +28,9 @@ class HostMemory final : public c10::Allocator {
   c10::DataPtr allocate(std::size_t n) override {
     if (n == 0) return {nullptr, nullptr, &give_back, c10::kCPU};
     const std::size_t bytes = n + kHead;
-    auto* memory = static_cast<std::uint8_t*>(bytes < kHugeFrom ? c10::alloc_cpu(bytes) : take_huge(bytes)) + kHead;
+    auto* memory =
+        static_cast<std::uint8_t*>(bytes < kHugeFrom ? c10::alloc_cpu(bytes) : take_huge(bytes)) +
+        kHead;
     std::memcpy(memory - kHead, &bytes, sizeof bytes);
     c10::profiledCPUMemoryReporter().New(memory, n);
     return {memory, memory, &give_back, c10::kCPU};

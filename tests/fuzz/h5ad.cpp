@@ -5,10 +5,9 @@
 // taken must keep the promises of data/chunk.h.
 #include <hdf5.h>
 
-#include "data/row_check.h"
 #include "data/sources/h5ad_source.h"
-#include "fuzz.h"
 #include "io/hdf5.h"
+#include "sources.h"
 
 using namespace cellmill;
 
@@ -191,21 +190,7 @@ void read(const std::string& path, bool counts) {
   options.fields = {"f"};
   options.chunk_cells = 3;
   options.raw_counts = counts;
-  const data::H5adSource source(options);
-  const auto categories =
-      static_cast<std::int32_t>(source.vocabulary().fields.at(0).categories.size());
-  for (const data::ChunkInfo& info : source.index()) {
-    source.expect(info.id, 0, info.rows);
-    fuzz::accepted([&] {
-      const data::Chunk chunk = source.load(info.id);
-      fuzz::require(chunk.rows == info.rows &&
-                    chunk.labels.size() == static_cast<std::size_t>(info.rows));
-      fuzz::require(data::rows_are_good(chunk.indptr.data(), chunk.rows, chunk.indices.data(),
-                                        chunk.values.data(), chunk.genes));
-      for (const std::int32_t code : chunk.labels)
-        fuzz::require(code >= data::kMissing && code < categories);
-    });
-  }
+  fuzz::read_all(data::H5adSource(options));
 }
 
 }  // namespace

@@ -109,9 +109,13 @@ class Reader {
  private:
   void place_labels() {
     const auto& names = genes_down_ ? outline_.rows : outline_.columns;
-    const std::unordered_set<std::string_view> there(names.begin(), names.end());
     for (const auto& field : options_.fields) {
-      if (there.contains(field)) {
+      const auto times = std::ranges::count(names, field);
+      if (times > 1)
+        throw DataError({options_.path, genes_down_ ? "first column" : "first row",
+                         fmt::format("'{}' once", field), fmt::format("{} times", times)},
+                        "a field named twice");
+      if (times == 1) {
         label_.emplace(field, texts_.size());
         texts_.emplace_back();
         fields_.push_back(field);

@@ -82,16 +82,26 @@ class MatrixText {
     pattern_ = head.find("pattern") != std::string_view::npos;
     std::string_view sizes = line();
     while (sizes.starts_with('%')) sizes = line();
-    if (!whole(sizes, genes) || !whole(sizes, cells) || !whole(sizes, entries))
-      throw error("three sizes: genes, cells, entries", sizes);
+    const auto said = sizes;
+    if (!whole(sizes, genes) || !whole(sizes, cells) || !whole(sizes, entries) ||
+        std::min({genes, cells, entries}) < 0 || !blank(sizes))
+      throw error("three sizes: genes, cells, entries", said);
+    constexpr std::int64_t kShortest = 4;  // "1 1\n"
+    if (entries > static_cast<std::int64_t>(text_.size() - at_) / kShortest + 1)
+      throw error(fmt::format("{} entries", entries), fmt::format("{} bytes", text_.size() - at_));
   }
   void next(std::int64_t& gene, std::int64_t& cell, float& value) {
     const auto all = line();
     auto rest = all;
     value = 1;
     if (!whole(rest, gene) || !whole(rest, cell) || gene < 1 || gene > genes || cell < 1 ||
-        cell > cells || (!pattern_ && !real(rest, value)))
+        cell > cells || (!pattern_ && !real(rest, value)) || !blank(rest))
       throw error(fmt::format("gene 1 to {}, cell 1 to {}, value", genes, cells), all);
+  }
+  void end() {
+    while (at_ < text_.size())
+      if (auto rest = line(); !blank(rest))
+        throw error(fmt::format("the end after {} entries", entries), rest);
   }
   std::int64_t genes = 0, cells = 0, entries = 0;
 
@@ -107,6 +117,10 @@ class MatrixText {
   static void skip_blanks(std::string_view& text) {
     while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
   }
+  static bool blank(std::string_view text) {
+    skip_blanks(text);
+    return text.empty();
+  }
   template <class T>
   static bool parsed(std::string_view& text, T& value) {
     skip_blanks(text);
@@ -118,7 +132,8 @@ class MatrixText {
   static bool whole(std::string_view& text, std::int64_t& value) { return parsed(text, value); }
   static bool real(std::string_view& text, float& value) { return parsed(text, value); }
   DataError error(const std::string& expected, std::string_view found) const {
-    return DataError({file_, fmt::format("line {}", number_), expected, fmt::format("'{}'", found)},
+    return DataError({file_, fmt::format("line {}", number_), expected,
+                      fmt::format("'{}'", found.substr(0, 80))},
                      "is no such matrix");
   }
 
@@ -129,9 +144,7 @@ class MatrixText {
   bool pattern_ = false;
 };
 
-Chunk read_matrix(const fs::path& path) {
-  const auto text = io::read_text_or_gzip(path);
-  MatrixText matrix(text, path.string());
+Chunk read_entries(MatrixText& matrix) {
   std::vector<std::int32_t> gene(static_cast<std::size_t>(matrix.entries)), cell = gene;
   std::vector<float> value(gene.size());
   Chunk chunk;
@@ -145,6 +158,7 @@ Chunk read_matrix(const fs::path& path) {
     cell[k] = static_cast<std::int32_t>(c - 1);
     ++chunk.indptr[c];
   }
+  matrix.end();
   std::partial_sum(chunk.indptr.begin(), chunk.indptr.end(), chunk.indptr.begin());
   chunk.indices.resize(gene.size());
   chunk.values.resize(gene.size());
@@ -159,8 +173,10 @@ Chunk read_matrix(const fs::path& path) {
 
 HeldCells read_folder(const SourceOptions& options) {
   const auto folder = folder_of(options.path);
+  const auto path = find(folder, {"matrix.mtx"});
+  const auto text = io::read_text_or_gzip(path);
+  MatrixText matrix(text, path.string());
   HeldCells held;
-  held.cells = read_matrix(find(folder, {"matrix.mtx"}));
   held.vocabulary.genes = gene_names(folder, options);
   held.names = columns_of(folder, {"barcodes.tsv"})[0];
   const auto check = [&](const char* what, std::size_t names, std::int64_t sizes) {
@@ -169,8 +185,9 @@ HeldCells read_folder(const SourceOptions& options) {
                        fmt::format("{} names", names)},
                       "the files do not belong together");
   };
-  check("genes", held.vocabulary.genes.size(), held.cells.genes);
-  check("cells", held.names.size(), held.cells.rows);
+  check("genes", held.vocabulary.genes.size(), matrix.genes);
+  check("cells", held.names.size(), matrix.cells);
+  held.cells = read_entries(matrix);
   if (!options.fields.empty() && options.known_genes.empty())
     throw DataError({options.path, {}, "'" + options.fields.front() + "'", "no labels at all"},
                     "a 10x folder has no fields",

@@ -97,7 +97,7 @@ def add(matrix):
     whole = matrix.root / "whole"
     place = Place(whole, programs)
     require(place.start().end().code == 0, "no run to damage")
-    for file, flips, cuts in (("state.h5", 240, 40), ("manifest.json", 160, 40)):
+    for file, flips, cuts in (("state.h5", 280, 40), ("manifest.json", 160, 40)):
         for what, count, cut in (("flipped bit", flips, False), ("truncation", cuts, True)):
             count *= 20 if long else 1
             for first in range(0, count, BATCH):

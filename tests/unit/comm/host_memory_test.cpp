@@ -24,10 +24,12 @@ CATCH_TEST_CASE("a large host tensor takes the place of the last one", "[host_me
   CATCH_CHECK((at::ones({3}, at::kFloat) + 1).sum().item<float>() == 6);
 }
 
-CATCH_TEST_CASE("host memory is given back by its address alone, as LibTorch's own products do", "[host_memory]") {
+CATCH_TEST_CASE("host memory is given back by its address alone, as LibTorch's own products do",
+                "[host_memory]") {
   comm::keep_host_memory();
   auto* memory = c10::GetAllocator(at::kCPU);
-  for (const std::size_t bytes : {std::size_t{1}, std::size_t{1000}, std::size_t{127} << 10, std::size_t{1} << 20}) {
+  for (const std::size_t bytes :
+       {std::size_t{1}, std::size_t{1000}, std::size_t{127} << 10, std::size_t{1} << 20}) {
     auto* block = static_cast<char*>(memory->raw_allocate(bytes));
     CATCH_CHECK(reinterpret_cast<std::uintptr_t>(block) % 64 == 0);
     std::fill(block, block + bytes, 'x');

@@ -103,6 +103,8 @@ CATCH_TEST_CASE("what is wrong with a table is told with line and column") {
   CATCH_CHECK_THAT(told("x,\"A,B\ns,1,2\n", options), Contains("a quoted cell does not end"));
   options.fields = {"sx"};
   CATCH_CHECK_THAT(told("x,A,sex\ns,1,2\n", options), Contains("no such field") && Contains("sex"));
+  CATCH_CHECK_THAT(told("x,sex,sex,A\ns,f,m,1\n", options),
+                   Contains("a field named twice") && Contains("2 times"));
   options.known_genes = {"Q"};
   options.orientation = "auto";
   CATCH_CHECK_THAT(told("x,A,B\ns,1,2\n", options), Contains("0 of 1 rows, 0 of 2 columns"));
@@ -145,6 +147,13 @@ CATCH_TEST_CASE("what is wrong with a 10x folder is told") {
   CATCH_CHECK_THAT(told("%%MatrixMarket matrix array real general\n1 2\n", "a\nb\n"),
                    Contains("is no such matrix"));
   CATCH_CHECK_THAT(told(head + "1 2 2\n1 2 5\n", "a\nb\n"), Contains("is no such matrix"));
+  CATCH_CHECK_THAT(told(head + "1 2 999999999999\n1 2 5\n", "a\nb\n"),
+                   Contains("line 2") && Contains("999999999999 entries"));
+  CATCH_CHECK_THAT(told(head + "1 999999999999 1\n1 2 5\n", "a\nb\n"), Contains("2 names"));
+  CATCH_CHECK_THAT(told(head + "1 -2 1\n1 2 5\n", "a\nb\n"), Contains("three sizes"));
+  CATCH_CHECK_THAT(told(head + "1 2 1\n1 2 5x\n", "a\nb\n"), Contains("'1 2 5x'"));
+  CATCH_CHECK_THAT(told(head + "1 2 1\n1 2 5\n1 1 4\n", "a\nb\n"),
+                   Contains("line 4") && Contains("the end after 1 entries"));
   io::write_text_atomically(scratch / "matrix.mtx", head + "1 2 1\n1 2 5\n");
   std::filesystem::remove(scratch / "features.tsv");
   CATCH_CHECK_THAT(error_of([&] { MtxSource source(at(scratch.folder.string())); }),

@@ -27,7 +27,8 @@ std::vector<std::int64_t> steps(const fs::path& file) {
 }
 
 void points(Recorder& recorder, std::int64_t first, std::int64_t last) {
-  for (std::int64_t step = first; step <= last; ++step) recorder.point(step, 0, "train", {{"loss", 1.0 / step}}, {});
+  for (std::int64_t step = first; step <= last; ++step)
+    recorder.point(step, 0, "train", {{"loss", 1.0 / step}}, {});
 }
 
 std::vector<std::int64_t> up_to(std::int64_t last) {
