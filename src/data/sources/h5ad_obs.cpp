@@ -179,8 +179,6 @@ ObsColumn read_obs_column(const H5File& file, const std::string& name) {
     default:
       column = from_texts(name, read_texts(file, at));
   }
-  if (column.field.categories.empty())
-    throw DataError({file.path(), at, "at least one category", "none"}, "all values are missing");
   return column;
 }
 

@@ -126,6 +126,9 @@ void H5adSource::read_labels(const SourceOptions& options, std::int64_t cells) {
   if (!options.metadata.empty()) vocabulary = read_metadata_vocabulary(vocabulary_path);
   for (const std::string& name : options.fields) {
     ObsColumn column = read_obs_column(file_, name);
+    if (column.field.categories.empty() && options.known_genes.empty())
+      throw DataError({options.path, "/obs/" + name, "at least one category", "none"},
+                      "all values are missing");
     if (static_cast<std::int64_t>(column.codes.size()) != cells)
       throw DataError(
           {options.path, "/obs/" + name, fmt::format("{} rows, as {} has", cells, matrix_),

@@ -194,6 +194,18 @@ CATCH_TEST_CASE("columns and matrices that cannot be used are named", "[h5ad]") 
           kCells.substr(0, kCells.size() - 5) + ".new.h5ad')\"");
 }
 
+CATCH_TEST_CASE("labels that are all missing are for asking, not for training", "[h5ad]") {
+  const Handmade made([](H5File& file) {
+    write_csr(file, {0, 1, 1, 1}, {0}, {1});
+    file.write_strings("/obs/tissue", {"", "nan", ""});
+  });
+  auto options = made.options();
+  options.fields = {"tissue"};
+  CATCH_CHECK_THAT(error_of([&] { H5adSource{options}; }), Contains("all values are missing"));
+  options.known_genes = {"G0", "G1"};
+  CATCH_CHECK(labels(H5adSource(options)) == Codes{kMissing, kMissing, kMissing});
+}
+
 CATCH_TEST_CASE("a spoilt matrix is refused with its place", "[h5ad]") {
   const auto loading = [](const Handmade& made) {
     return error_of([&] {
