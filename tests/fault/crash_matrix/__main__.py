@@ -1,9 +1,10 @@
 """What cellmill promises when it is killed, refused or fed damage, tried out fault by fault.
 
-    crash_matrix CELLMILL MPIRUN [kills|refusals|moments|damage ...] [--long] [--only TEXT] [--jobs N] [--list]
+    crash_matrix CELLMILL MPIRUN [kills|refusals|moments|damage ...] [--long] [--only TEXT] [--first N] [--jobs N] [--list]
 
 Without --long a sample that CI can pay for; with it every system call, every error, a thousand moments. Prints a table of what
-was tried and what held, and ends with 1 if anything did not. Case names go to --only, which repeats them.
+was tried and what held, and ends with 1 if anything did not. Case names go to --only, which repeats them; --first goes on with
+the case of that number.
 """
 import argparse
 import collections
@@ -49,11 +50,11 @@ class Matrix:
                     sys.exit(f"two unbroken runs differ: {place.outcome()} and {outcome}")
         return self.expected[ranks, epochs]
 
-    def run(self, only, jobs):
+    def run(self, only, first, jobs):
         """[(fault, tried, held, untellable)], in the order in which faults were added. A case returns False where no program
         could tell."""
         tried, held, untellable = collections.Counter(), collections.Counter(), collections.Counter()
-        cases = [case for case in self.cases if only in case.name]
+        cases = [case for case in self.cases[first:] if only in case.name]
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             futures = {pool.submit(case.action): case for case in cases}
             for future in concurrent.futures.as_completed(futures):
@@ -77,6 +78,7 @@ def main():
     parser.add_argument("groups", nargs="*", help=f"of {', '.join(GROUPS)} (default: all)")
     parser.add_argument("--long", action="store_true", help="all of it: hours")
     parser.add_argument("--only", default="", help="cases with this in their name")
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="begin with case N of the groups asked for")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="cases at a time (default: one a core)")
     parser.add_argument("--list", action="store_true", help="names of the cases, and stop")
     options = parser.parse_args()
@@ -89,7 +91,7 @@ def main():
         if options.list:
             print("\n".join(case.name for case in matrix.cases if options.only in case.name))
             return 0
-        rows = matrix.run(options.only, options.jobs)
+        rows = matrix.run(options.only, options.first, options.jobs)
     finally:
         shutil.rmtree(root, ignore_errors=True)
     if rows:

@@ -21,10 +21,11 @@ MEASURED = re.compile("goodput_|cells_per_second|_seconds$|xxh3$")
 MARK = "CELLMILL_CRASH_MATRIX"
 OPEN_MPI = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_mpi_yield_when_idle": "1",
             "OMPI_MCA_hwloc_base_binding_policy": "none"}
-# rank 0 (or the only one) runs under strace with its own process id in the paths; the words after "--" are the program
+# rank 0 (or the only one) runs under strace with its own process id in the paths; $1 is how many words strace's are
 TRACED = """
-program=("${@}"); while [ "${program[0]}" != -- ]; do program=("${program[@]:1}"); done; program=("${program[@]:1}")
-if [ "${OMPI_COMM_WORLD_RANK:-0}" = 0 ]; then set -- "${@//@PID@/$$}"; exec "$@"; fi; exec "${program[@]}"
+words=$1; shift
+if [ "${OMPI_COMM_WORLD_RANK:-0}" = 0 ]; then set -- "${@//@PID@/$$}"; else shift "$words"; fi
+exec "$@"
 """
 
 
@@ -123,7 +124,8 @@ class Place:
     def start(self, *arguments, ranks=1, strace=None, part="save", preexec=None):
         program = [self.programs.cellmill, "train", "--config", "run.yaml", "--resume", *arguments]
         if strace:
-            program = ["bash", "-c", TRACED, "bash", *strace, *self.watched(part), "--", *program]
+            tracer = [*strace, *self.watched(part), "--"]
+            program = ["bash", "-c", TRACED, "bash", str(len(tracer)), *tracer, *program]
         launcher = [self.programs.mpirun, "--oversubscribe", "-n", str(ranks)] if ranks > 1 else []
         return Running([*launcher, *program], self.path, preexec)
 
