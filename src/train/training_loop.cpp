@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "base/stop.h"
@@ -45,14 +46,22 @@ Exit TrainingRun::run() {
     log::info("stopped by a signal: saved at step {}, asking to be started again", state_.steps);
   }
   comm::set_phase("closing the run", comm::Phase::kClose, state_.steps);
-  comm::agree(*world_.host_world, [&] {
-    if (recorder_) recorder_->close(!stop_);
-  });
+  comm::agree(*world_.host_world, [&] { close_curves(); });
   warnings_.share(*world_.host_world);
   if (progress_) progress_->finish();
   goodput_.steps(stepper_->times());
   log::info("{}", goodput_.text());
   return stop_ ? Exit::kRequeue : Exit::kDone;
+}
+
+void TrainingRun::close_curves() {
+  try {
+    if (recorder_) recorder_->close(!stop_);
+  } catch (const DataError& refused) {
+    log::warn("step {} is saved, but the last points of the curves may be lost", state_.steps);
+    if (!stop_) throw;
+    log::warn("{}", refused.text());  // to be started again matters more
+  }
 }
 
 void TrainingRun::next_step() {

@@ -41,6 +41,7 @@ class TrainingRun {
   void open_folder(Start start);
   bool resume();  ///< is there a checkpoint?
   void open_recorder();
+  void close_curves();
   void next_step();
   void step(const data::Batch& batch);
   /// Throws Different, on all ranks alike, if they do not hold the same model.

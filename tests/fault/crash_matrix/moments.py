@@ -83,6 +83,7 @@ def mount_refusal(path):
 
 
 def add(matrix):
+    matrix.unbroken(1)
     for ranks, kills in ((1, 900 if matrix.long else 40), (4, 100 if matrix.long else 10)):
         matrix.unbroken(ranks, LONG_RUN)
         for n in range(kills // CHAIN):

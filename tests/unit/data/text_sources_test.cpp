@@ -103,7 +103,7 @@ CATCH_TEST_CASE("what is wrong with a table is told with line and column") {
   CATCH_CHECK_THAT(told("x,\"A,B\ns,1,2\n", options), Contains("a quoted cell does not end"));
   options.fields = {"sx"};
   CATCH_CHECK_THAT(told("x,A,sex\ns,1,2\n", options), Contains("no such field") && Contains("sex"));
-  CATCH_CHECK_THAT(told("x,sex,sex,A\ns,f,m,1\n", options),
+  CATCH_CHECK_THAT(told("x,sx,sx,A\ns,f,m,1\n", options),
                    Contains("a field named twice") && Contains("2 times"));
   options.known_genes = {"Q"};
   options.orientation = "auto";
