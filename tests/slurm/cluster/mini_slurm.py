@@ -143,7 +143,7 @@ class MiniSlurm:
             now = self.job(job)
             if int(now["Restarts"]) >= restarts and now["JobState"] not in ("PENDING", "COMPLETING"):
                 return
-            if now["JobState"] == "PENDING" and not self.must("sinfo", "--states=completing", "--noheader").strip():
+            if now["JobState"] == "PENDING" and not self.must("sinfo", "--Node", "--states=completing", "--noheader").strip():
                 self.ask("scontrol", "update", f"jobid={job}", "StartTime=now")
             if time.monotonic() > until:
                 raise AssertionError(f"job {job} did not go again\n{self.state_of_things()}")
