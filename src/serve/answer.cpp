@@ -20,17 +20,39 @@ void add_number(std::string& out, Number number) {
   out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
-template <class Number>
-void add_list(std::string& out, const std::vector<Number>& numbers) {
+void add_list(std::string& out, const std::vector<float>& numbers) {
   out += '[';
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     if (i) out += ',';
-    if constexpr (std::is_floating_point_v<Number>)
-      if (!std::isfinite(numbers[i]))
-        throw InternalError("the model answered with a number that is not finite");
+    if (!std::isfinite(numbers[i]))
+      throw InternalError("the model answered with a number that is not finite");
     add_number(out, numbers[i]);
   }
   out += ']';
+}
+
+// Block by block: there are tens of thousands, most of few digits.
+void add_list(std::string& out, const std::vector<std::int32_t>& numbers) {
+  constexpr std::size_t kLongest = 12;  // "-2147483648,"
+  char block[4096];
+  char* end = block;
+  out += '[';
+  for (const std::int32_t number : numbers) {
+    if (end + kLongest > block + sizeof block) {
+      out.append(block, end);
+      end = block;
+    }
+    if (number >= 0 && number < 10)
+      *end++ = static_cast<char>('0' + number);
+    else
+      end = std::to_chars(end, end + kLongest, number).ptr;
+    *end++ = ',';
+  }
+  out.append(block, end);
+  if (numbers.empty())
+    out += ']';
+  else
+    out.back() = ']';
 }
 
 void add_latents(std::string& out, const Prediction& prediction) {
