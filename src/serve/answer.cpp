@@ -1,8 +1,11 @@
 #include "serve/answer.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 
 #include "base/error.h"
 #include "io/json.h"
@@ -31,6 +34,26 @@ void add_list(std::string& out, const std::vector<float>& numbers) {
   out += ']';
 }
 
+// The numbers below 1,000, each with a comma.
+struct ShortNumbers {
+  struct Text {
+    char text[4];
+  };
+  std::array<Text, 1000> texts;
+  std::array<std::uint8_t, 1000> sizes;
+
+  constexpr ShortNumbers() : texts(), sizes() {
+    for (int number = 0; number < 1000; ++number) {
+      int size = 0;
+      for (int unit = number < 10 ? 1 : number < 100 ? 10 : 100; unit > 0; unit /= 10)
+        texts[number].text[size++] = static_cast<char>('0' + number / unit % 10);
+      texts[number].text[size++] = ',';
+      sizes[number] = static_cast<std::uint8_t>(size);
+    }
+  }
+};
+constexpr ShortNumbers kShort;
+
 // Block by block: there are tens of thousands, most of few digits.
 void add_list(std::string& out, const std::vector<std::int32_t>& numbers) {
   constexpr std::size_t kLongest = 12;  // "-2147483648,"
@@ -42,11 +65,13 @@ void add_list(std::string& out, const std::vector<std::int32_t>& numbers) {
       out.append(block, end);
       end = block;
     }
-    if (number >= 0 && number < 10)
-      *end++ = static_cast<char>('0' + number);
-    else
+    if (number >= 0 && number < 1000) {
+      std::memcpy(end, kShort.texts[number].text, 4);
+      end += kShort.sizes[number];
+    } else {
       end = std::to_chars(end, end + kLongest, number).ptr;
-    *end++ = ',';
+      *end++ = ',';
+    }
   }
   out.append(block, end);
   if (numbers.empty())

@@ -29,6 +29,9 @@ bool read_plain_counts(const char* text, std::size_t genes, Counts& out) {
   if (*text++ != '[') return false;
   out.genes.resize(genes);
   out.values.resize(genes);
+  // With steps of one length the next number's place waits for nothing but this one's digits.
+  const char* comma = text + std::strspn(text, "0123456789");
+  const int step = *comma == ',' && comma[1] == ' ' ? 2 : 1;
   std::size_t found = 0;
   for (std::size_t gene = 0; gene < genes; ++gene) {
     std::uint64_t eight;
@@ -40,9 +43,11 @@ bool read_plain_counts(const char* text, std::size_t genes, Counts& out) {
     out.values[found] = static_cast<float>(count);
     found += count > 0;
     text += digits;
-    if (*text != (gene + 1 < genes ? ',' : ']')) return false;
-    text += 1 + (text[1] == ' ' && gene + 1 < genes);
+    if (gene + 1 == genes) break;
+    if (*text != ',' || (step == 2 && text[1] != ' ')) return false;
+    text += step;
   }
+  if (*text != ']') return false;
   out.genes.resize(found);
   out.values.resize(found);
   return found > 0;
