@@ -147,11 +147,12 @@ Draft FactorModel::generate(const Recipe& recipe) {
   return draft;
 }
 
-at::Tensor FactorModel::proportions(const at::Tensor& decoded) const {
-  const auto o = decoded.to(at::kDouble);
+at::Tensor FactorModel::proportions(const at::Tensor& decoded, at::ScalarType precision) const {
+  const auto o = decoded.to(precision);
   if (options_.chosen_likelihood() != "normal") return at::softmax(o, 1);
-  const auto expressed = at::clamp_min(at::expm1(o), 0);
-  return expressed / at::clamp_min(expressed.sum(1, true), 1e-300);
+  auto expressed = at::clamp_min(o, 0).expm1_();
+  const double least = precision == at::kDouble ? 1e-300 : 1e-30;
+  return expressed.div_(at::clamp_min(expressed.sum(1, true), least));
 }
 
 at::Tensor FactorModel::draw(const at::Tensor& decoded, const std::vector<double>& totals,
@@ -167,7 +168,8 @@ at::Tensor FactorModel::draw(const at::Tensor& decoded, const std::vector<double
   };
   const auto deviation = normal ? at::sqrt(of_gene(from_prior)) : at::Tensor();
   const auto theta = likelihood == "nb" ? of_gene("lik.log_theta") : at::Tensor();
-  const auto source = (normal ? decoded.to(at::kDouble) : proportions(decoded)).cpu().contiguous();
+  const auto source =
+      (normal ? decoded.to(at::kDouble) : proportions(decoded, at::kDouble)).cpu().contiguous();
   auto drawn = at::zeros({decoded.size(0), genes}, at::kDouble);
   for (std::int64_t b = 0; b < decoded.size(0); ++b) {
     std::mt19937_64 engine(random::bits(random::Use::kNoise, {seeds[b], key_of("counts")}));
@@ -184,7 +186,7 @@ at::Tensor FactorModel::draw(const at::Tensor& decoded, const std::vector<double
     }
   }
   if (!normal) return drawn;
-  return at::round(proportions(drawn) * at::tensor(totals, at::kDouble).unsqueeze(1));
+  return at::round(proportions(drawn, at::kDouble) * at::tensor(totals, at::kDouble).unsqueeze(1));
 }
 
 }  // namespace cellmill::models

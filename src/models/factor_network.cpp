@@ -147,7 +147,7 @@ nn::Csr FactorNetwork::normalised(const FactorInput& input) const {
   const auto& counts = input.counts;
   const auto factor = (options_.scale() / at::clamp_min(input.total, 1)).to(dtype_);
   auto y = counts;
-  y.values = at::log1p(counts.values.to(dtype_) * factor.index_select(0, nn::entry_rows(counts)));
+  y.values = at::log1p(nn::scaled_values(counts, factor));
   return y;
 }
 
@@ -160,8 +160,13 @@ std::pair<at::Tensor, at::Tensor> FactorNetwork::scaled_first_layer() const {
 void FactorNetwork::freeze() {
   const at::NoGradGuard no_gradients;
   const auto [weight, constant] = scaled_first_layer();
-  frozen_weight_ = weight.t().contiguous();
   frozen_constant_ = constant;
+  if (!nn::PackedMatrix::fits(weight)) {
+    frozen_weight_ = weight.t().contiguous();
+    return;
+  }
+  packed_first_ = nn::PackedMatrix(weight.t());
+  packed_last_ = nn::PackedMatrix(parameter("dec.out.weight").detach().t());
 }
 
 /// W x + b of x = (y - mean) / s, without making x: W x = (W / s) y - (W / s) mean. A mask couples
@@ -172,6 +177,7 @@ at::Tensor FactorNetwork::first_layer(const FactorInput& input, const FactorNois
     const auto deviation = at::sqrt(gene_variance + options_.variance_floor);
     return linear("enc.in", (nn::densify(y, dtype_) - gene_mean) / deviation * mask->second);
   }
+  if (packed_first_.defined()) return nn::multiply(y, packed_first_, frozen_constant_);
   if (frozen_weight_.defined()) return nn::multiply(y, frozen_weight_) + frozen_constant_;
   const auto [weight, constant] = scaled_first_layer();
   if (!at::GradMode::is_enabled()) return nn::multiply(y, weight.t().contiguous()) + constant;
@@ -244,7 +250,10 @@ at::Tensor FactorNetwork::decode(const Latents& z, const FactorInput& input,
     if (part.defined()) joined.push_back(part);
   const auto h =
       blocks("dec.block", options_.network.blocks, linear("dec.in", at::cat(joined, 1)), noise);
-  const auto o = linear("dec.out", norm("dec.ln", h));
+  const auto last = norm("dec.ln", h);
+  const auto o = packed_last_.defined()
+                     ? nn::multiply(last, packed_last_, parameter("dec.out.bias"))
+                     : linear("dec.out", last);
   if (shape_.corrections == 0 || !input.targets.defined()) return o;
   const auto target = at::clamp_min(input.targets, 0);
   const auto of_kind = [&](const char* name) {

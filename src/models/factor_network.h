@@ -16,6 +16,7 @@
 #include "models/factor_noise.h"
 #include "models/model.h"
 #include "nn/gene_products.h"
+#include "nn/packed_matrix.h"
 #include "nn/sparse.h"
 
 namespace cellmill::models {
@@ -82,7 +83,8 @@ class FactorNetwork {
   /// [G] of y over the training cells; saved, not trained.
   at::Tensor gene_mean, gene_variance;
   void to(c10::Device device);
-  /// From here on no parameter changes: the scaled first layer is made once.
+  /// From here on no parameter changes: the scaled first layer is made once, and it and the last
+  /// one are laid out for products, where there is such a layout.
   void freeze();
 
  private:
@@ -111,7 +113,8 @@ class FactorNetwork {
   std::map<std::string, at::Tensor> by_name_;
   std::vector<std::pair<std::string, std::int64_t>> places_;
   nn::GeneTables tables_;
-  at::Tensor frozen_weight_, frozen_constant_;  ///< [G, H], [H]
+  at::Tensor frozen_weight_, frozen_constant_;  ///< [G, H] (unless packed), [H]
+  nn::PackedMatrix packed_first_, packed_last_;
 };
 
 }  // namespace cellmill::models

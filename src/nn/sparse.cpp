@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -13,6 +14,20 @@
 
 namespace cellmill::nn {
 namespace {
+
+bool is_plain(const Csr& x) {
+  return x.values.is_cpu() && x.values.scalar_type() == at::kFloat && x.values.is_contiguous() &&
+         x.indptr.is_contiguous();
+}
+
+/// `run(row, first entry, last)` by the threads.
+template <class Run>
+void for_rows(const Csr& x, const Run& run) {
+  const auto* indptr = x.indptr.const_data_ptr<std::int64_t>();
+  at::parallel_for(0, x.rows(), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto row = begin; row < end; ++row) run(row, indptr[row], indptr[row + 1]);
+  });
+}
 
 bool has_kernel(const Csr& x, const at::Tensor& dense) {
   return dense.is_cpu() && dense.scalar_type() == at::kFloat &&
@@ -181,8 +196,30 @@ at::Tensor entry_rows(const Csr& x) {
 }
 
 at::Tensor row_sums(const Csr& x) {
+  if (is_plain(x)) {
+    auto sums = at::empty({x.rows()}, at::kDouble);
+    const auto* value = x.values.const_data_ptr<float>();
+    for_rows(x, [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
+      sums.mutable_data_ptr<double>()[row] = std::accumulate(value + begin, value + end, 0.);
+    });
+    return sums;
+  }
   return at::zeros({x.rows()}, x.values.options().dtype(at::kDouble))
       .index_add_(0, entry_rows(x), x.values.to(at::kDouble));
+}
+
+at::Tensor scaled_values(const Csr& x, const at::Tensor& factor) {
+  if (!is_plain(x) || factor.scalar_type() != at::kFloat)
+    return x.values.to(factor.scalar_type()) * factor.index_select(0, entry_rows(x));
+  auto scaled = at::empty_like(x.values);
+  const auto* value = x.values.const_data_ptr<float>();
+  const auto factors = factor.contiguous();
+  auto* to = scaled.mutable_data_ptr<float>();
+  for_rows(x, [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
+    const float times = factors.const_data_ptr<float>()[row];
+    for (auto k = begin; k < end; ++k) to[k] = value[k] * times;
+  });
+  return scaled;
 }
 
 at::Tensor densify(const Csr& x, at::ScalarType dtype) {

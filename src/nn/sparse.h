@@ -26,6 +26,9 @@ at::Tensor entry_rows(const Csr& x);
 /// [B], float64.
 at::Tensor row_sums(const Csr& x);
 
+/// [nnz]: each value times its row's entry of `factor` [B], in factor's type; no gradient.
+at::Tensor scaled_values(const Csr& x, const at::Tensor& factor);
+
 /// x [B, G] times dense [G, N] -> [B, N] of dense's type. `dense` has unit stride along its rows.
 /// No gradient: see nn/gene_products.h.
 at::Tensor multiply(const Csr& x, const at::Tensor& dense);

@@ -1,8 +1,11 @@
 #include "serve/answer.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 
 #include "base/error.h"
 #include "io/json.h"
@@ -20,17 +23,61 @@ void add_number(std::string& out, Number number) {
   out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
-template <class Number>
-void add_list(std::string& out, const std::vector<Number>& numbers) {
+void add_list(std::string& out, const std::vector<float>& numbers) {
   out += '[';
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     if (i) out += ',';
-    if constexpr (std::is_floating_point_v<Number>)
-      if (!std::isfinite(numbers[i]))
-        throw InternalError("the model answered with a number that is not finite");
+    if (!std::isfinite(numbers[i]))
+      throw InternalError("the model answered with a number that is not finite");
     add_number(out, numbers[i]);
   }
   out += ']';
+}
+
+// The numbers below 1,000, each with a comma.
+struct ShortNumbers {
+  struct Text {
+    char text[4];
+  };
+  std::array<Text, 1000> texts;
+  std::array<std::uint8_t, 1000> sizes;
+
+  constexpr ShortNumbers() : texts(), sizes() {
+    for (int number = 0; number < 1000; ++number) {
+      int size = 0;
+      for (int unit = number < 10 ? 1 : number < 100 ? 10 : 100; unit > 0; unit /= 10)
+        texts[number].text[size++] = static_cast<char>('0' + number / unit % 10);
+      texts[number].text[size++] = ',';
+      sizes[number] = static_cast<std::uint8_t>(size);
+    }
+  }
+};
+constexpr ShortNumbers kShort;
+
+// Block by block: there are tens of thousands, most of few digits.
+void add_list(std::string& out, const std::vector<std::int32_t>& numbers) {
+  constexpr std::size_t kLongest = 12;  // "-2147483648,"
+  char block[4096];
+  char* end = block;
+  out += '[';
+  for (const std::int32_t number : numbers) {
+    if (end + kLongest > block + sizeof block) {
+      out.append(block, end);
+      end = block;
+    }
+    if (number >= 0 && number < 1000) {
+      std::memcpy(end, kShort.texts[number].text, 4);
+      end += kShort.sizes[number];
+    } else {
+      end = std::to_chars(end, end + kLongest, number).ptr;
+      *end++ = ',';
+    }
+  }
+  out.append(block, end);
+  if (numbers.empty())
+    out += ']';
+  else
+    out.back() = ']';
 }
 
 void add_latents(std::string& out, const Prediction& prediction) {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/format.h"
+#include "serve/plain_counts.h"
 
 namespace cellmill::serve {
 namespace {
@@ -37,8 +38,14 @@ std::string BodyReader::found(ondemand::value value) {
 
 Counts BodyReader::counts(ondemand::value value, const std::string& path, std::size_t genes) {
   Counts out;
+  const char* start = std::string_view(value.raw_json_token()).data();
   auto items = list(value, path, fmt::format("{} counts, one a gene of the model", genes));
   if (!items) return out;
+  if (read_plain_counts(start, genes, out)) {
+    static_cast<void>(std::string_view(items->raw_json()));
+    return out;
+  }
+  out = {};
   std::size_t place = 0;
   for (ondemand::value each : *items) {
     if (place == genes) {

@@ -19,6 +19,7 @@ using Parser = http::request_parser<http::string_body>;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t kHeadBytes = 16384;
+constexpr std::size_t kPiece = 65536;  // what Beast reads of a body at a time, if there is room
 constexpr double kDrainSeconds = 5;
 
 std::chrono::milliseconds milliseconds(double seconds) {
@@ -144,6 +145,7 @@ class Connection {
       co_await http::async_write(stream_, go_on, token());
     }
     tcp_.expires_after(milliseconds(traffic_.options.body_seconds));
+    buffer_.reserve(kPiece);
     co_await http::async_read(stream_, buffer_, parser, token());
     if (!error_) co_return std::nullopt;
     if (error_ == http::error::body_limit) co_return too_large(limit);

@@ -19,6 +19,7 @@ CREATE INDEX IF NOT EXISTS by_finished ON jobs(finished);
 PRAGMA user_version = 1;
 )sql";
 constexpr std::int64_t kVersion = 1;
+constexpr std::size_t kRecentBytes = 64 << 20;
 
 std::int64_t now() {
   return std::chrono::duration_cast<std::chrono::seconds>(
@@ -40,7 +41,7 @@ void prepare(Database& database, const std::filesystem::path& path) {
 }  // namespace
 
 JobStore::JobStore(const std::filesystem::path& path, std::int64_t kept_seconds)
-    : database_(path), kept_seconds_(kept_seconds) {
+    : database_(path), kept_seconds_(kept_seconds), recent_(kRecentBytes, kept_seconds) {
   prepare(database_, path);
   database_.execute(
       "DELETE FROM heads WHERE digest NOT IN (SELECT head FROM jobs WHERE head IS NOT NULL)");
@@ -91,23 +92,27 @@ void JobStore::accept(StoredJob job, Done done) {
 void JobStore::finish(const std::string& id, std::shared_ptr<const std::string> head,
                       std::string tail, Done done) {
   const auto digest = static_cast<std::int64_t>(io::digest_number(head->data(), head->size(), 0));
+  auto link = std::make_shared<std::string>();
+  const auto text = std::make_shared<const std::string>(std::move(tail));
   add(
-      [this, id, head, digest, tail = std::move(tail)](Database& database) {
+      [this, id, head, digest, text, link](Database& database) {
         if (heads_.emplace(digest, head).second)
           Statement(database, "INSERT OR IGNORE INTO heads VALUES(?, ?)")
               .bind(digest)
               .bind(*head)
               .run();
-        Statement(database,
-                  "UPDATE jobs SET state = 1, finished = ?, head = ?, tail = ?, body = NULL "
-                  "WHERE id = ?")
-            .bind(now())
-            .bind(digest)
-            .bind(tail)
-            .bind(id)
-            .run();
+        Statement row(database,
+                      "UPDATE jobs SET state = 1, finished = ?, head = ?, tail = ?, body = NULL "
+                      "WHERE id = ? RETURNING link");
+        row.bind(now()).bind(digest).bind(*text).bind(id);
+        if (row.step()) *link = row.bytes(0);
+        while (row.step()) {
+        }
       },
-      std::move(done));
+      [this, head, text, link, done = std::move(done)](std::exception_ptr error) {
+        if (!error && !link->empty()) recent_.add(*link, {head, text});
+        done(error);
+      });
 }
 
 std::shared_ptr<const std::string> JobStore::head(std::int64_t digest) {
@@ -142,12 +147,14 @@ void JobStore::find(const std::string& id, std::function<void(std::optional<JobV
 }
 
 void JobStore::fetch(const std::string& link, std::function<void(std::optional<JobResult>)> done) {
+  if (auto recent = recent_.find(link)) return done(std::move(recent));
   auto result = std::make_shared<std::optional<JobResult>>();
   add(
       [this, link, result](Database& database) {
         Statement row(database, "SELECT head, tail FROM jobs WHERE link = ? AND state = 1");
         if (!row.bind(link).step()) return;
-        if (auto text = head(row.integer(0))) *result = JobResult{std::move(text), row.bytes(1)};
+        if (auto text = head(row.integer(0)))
+          *result = JobResult{std::move(text), std::make_shared<const std::string>(row.bytes(1))};
       },
       [result, done = std::move(done)](std::exception_ptr) { done(std::move(*result)); });
 }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "serve/database.h"
+#include "serve/recent_results.h"
 
 namespace cellmill::serve {
 
@@ -32,12 +33,6 @@ struct JobView {
   JobState state = JobState::kWaiting;
   std::string link;     ///< of a ready one
   std::string message;  ///< why it failed
-};
-
-/// The answer is the head and the tail; heads are stored once.
-struct JobResult {
-  std::shared_ptr<const std::string> head;
-  std::string tail;
 };
 
 class JobStore {
@@ -58,6 +53,7 @@ class JobStore {
   void fail(const std::string& id, const std::string& message, Done done);
   /// Nothing if there is no such job; on an error of the disk too, which is logged.
   void find(const std::string& id, std::function<void(std::optional<JobView>)> done);
+  /// What was finished a moment ago comes from memory, on the caller's thread.
   void fetch(const std::string& link, std::function<void(std::optional<JobResult>)> done);
   /// Operations that wait.
   std::size_t waiting() const;
@@ -76,6 +72,7 @@ class JobStore {
 
   Database database_;
   const std::int64_t kept_seconds_;
+  RecentResults recent_;
   std::vector<StoredJob> unfinished_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -70,24 +70,25 @@ void Jobs::start(Elsewhere elsewhere) {
 }
 
 void Jobs::submit(const Offer& offer, Query query, std::string body, Accepted accepted) {
-  const StoredJob job{Tokens::unguessable(), Tokens::unguessable(), offer.id, std::move(body)};
-  auto rest = std::make_shared<Query>(std::move(query));
-  store_.accept(job, [this, id = job.id, link = job.link, &offer, rest,
-                      accepted = std::move(accepted)](std::exception_ptr error) {
-    if (error) {
-      offer.model->batcher.release(rest->size());
-      accepted({});
-      return;
-    }
-    metrics_.job("accepted");
-    {
-      std::lock_guard lock(mutex_);
-      live_[id];
-      links_[id] = link;
-    }
-    ask(id, offer, std::move(*rest));
-    accepted(id);
-  });
+  StoredJob job{Tokens::unguessable(), Tokens::unguessable(), offer.id, std::move(body)};
+  const std::string id = job.id;
+  {
+    std::lock_guard lock(mutex_);
+    live_[id];
+    links_[id] = job.link;
+  }
+  store_.accept(std::move(job),
+                [this, id, accepted = std::move(accepted)](std::exception_ptr error) {
+                  if (error) {
+                    std::lock_guard lock(mutex_);
+                    live_.erase(id);
+                    links_.erase(id);
+                  } else {
+                    metrics_.job("accepted");
+                  }
+                  accepted(error ? std::nullopt : std::optional(id));
+                });
+  ask(id, offer, std::move(query));
 }
 
 void Jobs::ask(const std::string& id, const Offer& offer, Query query) {
@@ -110,7 +111,6 @@ void Jobs::ask(const std::string& id, const Offer& offer, Query query) {
             store_.finish(id, writer.head(), writer.tail(offer.task, metadata, *shared),
                           [this, id, link](std::exception_ptr failed) {
                             if (failed) return fail(id, link, "the answer could not be stored");
-                            metrics_.job("ready");
                             finished(id, {JobState::kReady, link, ""});
                           });
           } catch (const Error&) {
@@ -122,7 +122,6 @@ void Jobs::ask(const std::string& id, const Offer& offer, Query query) {
 
 void Jobs::fail(const std::string& id, const std::string& link, const std::string& message) {
   store_.fail(id, message, [this, id, link, message](std::exception_ptr) {
-    metrics_.job("failed");
     finished(id, {JobState::kFailed, link, message});
   });
 }
@@ -134,6 +133,7 @@ void Jobs::finished(const std::string& id, JobView view) {
     if (const auto job = live_.find(id); job != live_.end()) {
       held = std::move(job->second);
       live_.erase(job);
+      metrics_.job(view.state == JobState::kReady ? "ready" : "failed");
     }
     links_.erase(id);
   }

@@ -1,8 +1,8 @@
 #pragma once
-// The life of an asynchronous request: accepted once the disk has it, sent through its model's
-// batcher, answered or failed on disk. A question for a job that is not done is held open until it
-// is, or so many seconds long: the protocol's client sleeps at least a second between questions.
-// Any thread may call; replies come on any thread.
+// The life of an asynchronous request: accepted once the disk has it, meanwhile already on its way
+// through its model's batcher, answered or failed on disk, in this order. A question for a job that
+// is not done is held open until it is, or so many seconds long: the protocol's client sleeps at
+// least a second between questions. Any thread may call; replies come on any thread.
 #include <chrono>
 #include <functional>
 #include <map>

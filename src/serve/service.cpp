@@ -204,7 +204,7 @@ void Service::download(const std::string& link, Reply reply) {
     if (!result) return reply(refusal(404, "there is no such result, or it was too long ago"));
     Response response;
     response.headers.emplace_back("Cache-Control", "private, no-store");
-    response.parts = {result->head, std::make_shared<const std::string>(std::move(result->tail))};
+    response.parts = {result->head, result->tail};
     reply(std::move(response));
   });
 }

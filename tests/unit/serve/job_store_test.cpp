@@ -56,7 +56,7 @@ CATCH_TEST_CASE("a job waits, is ready by its link, or has failed with its reaso
   const auto fetch = [&](const char* link) {
     return answer<std::optional<JobResult>>([&](auto done) { store.fetch(link, done); });
   };
-  CATCH_CHECK(*fetch("link-a")->head + fetch("link-a")->tail == "HEADtail");
+  CATCH_CHECK(*fetch("link-a")->head + *fetch("link-a")->tail == "HEADtail");
   CATCH_CHECK(!fetch("link-b"));
   CATCH_CHECK(!fetch("a"));
 }
@@ -77,7 +77,7 @@ CATCH_TEST_CASE(
   CATCH_CHECK(unfinished[1].body == "body of c");
   const auto result =
       answer<std::optional<JobResult>>([&](auto done) { store.fetch("link-b", done); });
-  CATCH_CHECK(*result->head + result->tail == "HEADtail");
+  CATCH_CHECK(*result->head + *result->tail == "HEADtail");
 }
 
 CATCH_TEST_CASE("what is finished goes after its time, what waits stays") {

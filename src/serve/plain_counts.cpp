@@ -1,0 +1,56 @@
+#include "serve/plain_counts.h"
+
+#include <bit>
+#include <cstring>
+
+namespace cellmill::serve {
+namespace {
+
+static_assert(std::endian::native == std::endian::little);
+
+constexpr std::uint64_t kOnes = 0x0101010101010101;
+
+// How many of the eight characters are digits before the first that is none.
+int leading_digits(std::uint64_t eight) {
+  const std::uint64_t digits = eight ^ (kOnes * '0');  // 0 to 9 where there was a digit
+  return std::countr_zero(((digits + kOnes * 0x76) | digits) & (kOnes * 0x80)) / 8;
+}
+
+// Of eight digits, the first of which stands in the lowest byte.
+std::uint32_t number_of(std::uint64_t eight) {
+  eight = (eight & (kOnes * 0x0f)) * 2561 >> 8;
+  eight = (eight & 0x00ff00ff00ff00ff) * 6553601 >> 16;
+  return static_cast<std::uint32_t>((eight & 0x0000ffff0000ffff) * 42949672960001 >> 32);
+}
+
+}  // namespace
+
+bool read_plain_counts(const char* text, std::size_t genes, Counts& out) {
+  if (*text++ != '[') return false;
+  out.genes.resize(genes);
+  out.values.resize(genes);
+  // With steps of one length the next number's place waits for nothing but this one's digits.
+  const char* comma = text + std::strspn(text, "0123456789");
+  const int step = *comma == ',' && comma[1] == ' ' ? 2 : 1;
+  std::size_t found = 0;
+  for (std::size_t gene = 0; gene < genes; ++gene) {
+    std::uint64_t eight;
+    std::memcpy(&eight, text, sizeof eight);
+    const int digits = leading_digits(eight);
+    if (digits == 0 || digits > 7 || (*text == '0' && digits > 1)) return false;
+    const std::uint32_t count = number_of(eight << (8 * (8 - digits)));
+    out.genes[found] = static_cast<std::int32_t>(gene);
+    out.values[found] = static_cast<float>(count);
+    found += count > 0;
+    text += digits;
+    if (gene + 1 == genes) break;
+    if (*text != ',' || (step == 2 && text[1] != ' ')) return false;
+    text += step;
+  }
+  if (*text != ']') return false;
+  out.genes.resize(found);
+  out.values.resize(found);
+  return found > 0;
+}
+
+}  // namespace cellmill::serve
