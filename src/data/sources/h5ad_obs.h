@@ -20,8 +20,8 @@ struct ObsColumn {
 std::vector<std::string> categorical_columns(const io::H5File& file);
 
 /// Category order is the file's for categoricals, sorted for strings and truth values ("False",
-/// "True"); none where all values are missing. Throws for a column that is not there (nearest name) or
-/// holds numbers.
+/// "True"); none where all values are missing. Throws for a column that is not there (nearest name)
+/// or holds numbers.
 ObsColumn read_obs_column(const io::H5File& file, const std::string& name);
 
 /// Codes of `column` for the categories of `field`; values that it lacks become missing, with a

@@ -66,7 +66,7 @@ def main():
 
 def held(test, shop, again=True):
     start = time.monotonic()
-    shop.places.clear()
+    shop.place_of.clear()
     try:
         test(shop)
     except (AssertionError, RuntimeError, OSError, subprocess.SubprocessError) as why:

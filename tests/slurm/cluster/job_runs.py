@@ -30,13 +30,12 @@ class Workshop:
 
     def __init__(self, slurm, folder, program):
         self.slurm, self.folder, self.program = slurm, folder, program
-        self.straight_outcome, self.place_of, self.places = None, {}, []
+        self.straight_outcome, self.place_of = None, {}
 
     def submit(self, name, script, *options, arguments=(), epochs=EPOCHS, **environment):
         """On 2 nodes x 2 ranks; what stands in `options` wins."""
         place = self.folder / name
         place.mkdir()
-        self.places.append(place)
         (place / "run.yaml").write_text(RUN_FILE.replace("EPOCHS", str(epochs)))
         settings = {"PROGRAM": self.program, "CONFIG": "run.yaml", "FOLDER": "run", "TRAIN": str(SLURM / "train.sbatch")}
         job = self.slurm.submit(*PLACES, "--time=10", f"--chdir={place}", *options, SLURM / script, *arguments,
@@ -46,12 +45,12 @@ class Workshop:
 
     def set_crash_aside(self):
         """True if a job of this test met Open MPI's crash at its start, before a word of cellmill's; its folders are moved away."""
-        logs = [log.read_text(errors="replace") for place in self.places for log in place.glob("cellmill-*.log")]
+        logs = [log.read_text(errors="replace") for place in self.place_of.values() for log in place.glob("cellmill-*.log")]
         if not any("Failing at address: (nil)" in log.split(" info [")[0] for log in logs):
             return False
         self.slurm.ask("scancel", "--user=root")
         self.slurm.wait("an empty queue", lambda: not self.slurm.must("squeue", "--noheader").strip(), 30)
-        for place in self.places:
+        for place in self.place_of.values():
             place.rename(f"{place}.crashed")
         return True
 
