@@ -12,9 +12,7 @@ nn::LinearWeights cast(const nn::LinearWeights& w, at::ScalarType precision) {
   return {w.weight.detach().to(precision), w.bias.detach().to(precision)};
 }
 
-nn::NormWeights detached(const nn::NormWeights& w) {
-  return {w.weight.detach(), w.bias.detach()};
-}
+nn::NormWeights detached(const nn::NormWeights& w) { return {w.weight.detach(), w.bias.detach()}; }
 
 at::Tensor tokens_of(const data::Sequences& sequences) {
   const auto count = static_cast<std::int64_t>(sequences.tokens.size());
@@ -31,8 +29,8 @@ FrozenEncoder::FrozenEncoder(const RankNetwork& network, at::ScalarType precisio
   embedding_ = {e.words.detach(), e.positions.detach(), e.types.detach(), detached(e.norm)};
   for (const auto& w : network.layers())
     layers_.push_back({cast(w.qkv, precision), cast(w.output, precision),
-                       detached(w.attention_norm), cast(w.up, precision),
-                       cast(w.down, precision), detached(w.norm)});
+                       detached(w.attention_norm), cast(w.up, precision), cast(w.down, precision),
+                       detached(w.norm)});
 }
 
 at::Tensor FrozenEncoder::packed(const data::Sequences& sequences, std::int64_t layer) {
@@ -60,7 +58,8 @@ at::Tensor FrozenEncoder::padded(const data::Sequences& sequences, std::int64_t 
     real[i].narrow(0, 0, count).fill_(true);
   }
   const auto mask = real.to(device).view({cells, 1, 1, length});
-  auto x = nn::embed(embedding_, tokens.to(device), at::arange(length, at::kLong).to(device), form_);
+  auto x =
+      nn::embed(embedding_, tokens.to(device), at::arange(length, at::kLong).to(device), form_);
   for (std::int64_t k = 0; k < layer; ++k)
     x = nn::padded_encoder_layer(layers_[static_cast<std::size_t>(k)], x, mask, form_);
   return x.flatten(0, 1).index_select(0, mask.flatten().nonzero().flatten());

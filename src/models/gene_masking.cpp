@@ -25,8 +25,8 @@ MaskedCells GeneMasking::operator()(data::Sequences sequences, const at::Tensor&
   masked.keys.resize(tokens.size());
   const auto* cell = cells.const_data_ptr<std::int64_t>();
   for (std::int64_t i = 0; i < masked.shown.size(); ++i) {
-    const auto first = random::bits(Use::kMask, {seed, static_cast<std::uint64_t>(epoch),
-                                                 static_cast<std::uint64_t>(cell[i])});
+    const auto first = random::bits(
+        Use::kMask, {seed, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(cell[i])});
     const auto begin = masked.shown.offsets[static_cast<std::size_t>(i)];
     for (std::int64_t k = 0; k < masked.shown.length(i); ++k) {
       const auto at = static_cast<std::size_t>(begin + k);

@@ -115,8 +115,7 @@ RankEncoderOptions read_hugging_face_options(const fs::path& folder) {
                settings.real("attention_probs_dropout_prob", 0.1)};
   if (o.hidden % o.heads != 0)
     throw DataError({(folder / kConfig).string(), "num_attention_heads",
-                     fmt::format("a divisor of hidden_size {}", o.hidden),
-                     std::to_string(o.heads)},
+                     fmt::format("a divisor of hidden_size {}", o.hidden), std::to_string(o.heads)},
                     "describes no model");
   return o;
 }
@@ -134,7 +133,8 @@ bool read_hugging_face_weights(const fs::path& folder, RankNetwork& network) {
     prefixed = prefixed || name.starts_with(kPrefix);
     has_head = has_head || name.starts_with(std::string(kHead) + "transform.");
   }
-  const std::string words = std::string(prefixed ? kPrefix : "") + "embeddings.word_embeddings.weight";
+  const std::string words =
+      std::string(prefixed ? kPrefix : "") + "embeddings.word_embeddings.weight";
   refuse_untied(content, std::string(kHead) + "decoder.weight", words, file);
   refuse_untied(content, std::string(kHead) + "decoder.bias", std::string(kHead) + "bias", file);
 

@@ -9,6 +9,9 @@
 
 namespace cellmill::models {
 
+/// The dictionary of genes beside a folder's files; ours, not Hugging Face's.
+inline constexpr const char* kGenesFile = "genes.json";
+
 /// Sizes, activation, dropout from config.json; the rest are defaults. Throws DataError: not a
 /// folder of a BERT, or of one that differs (activation, relative positions, untied decoder).
 RankEncoderOptions read_hugging_face_options(const std::filesystem::path& folder);

@@ -42,8 +42,8 @@ at::Tensor normal(std::uint64_t seed, const std::string& name,
   const auto first = random::bits(random::Use::kInit, {seed, key_of(name)});
   at::parallel_for(0, values.numel(), 1 << 14, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = begin; i < end; ++i)
-      v[i] = deviation *
-             random::normal(random::mix(first + static_cast<std::uint64_t>(i) * kStride));
+      v[i] =
+          deviation * random::normal(random::mix(first + static_cast<std::uint64_t>(i) * kStride));
   });
   return values.to(dtype);
 }

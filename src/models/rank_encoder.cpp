@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "io/files.h"
 #include "models/hugging_face.h"
 #include "models/rank_evaluation.h"
 #include "nn/losses.h"
@@ -24,6 +25,28 @@ RankEncoderOptions sized(RankEncoderOptions options, const data::GeneDictionary&
   return options;
 }
 
+void check_shape(const RankEncoderOptions& found, const RankEncoderOptions& set) {
+  std::string differences;
+  const auto compare = [&](const char* name, const auto& folder, const auto& setting) {
+    if (folder != setting)
+      differences +=
+          fmt::format("{}{}: {} ({})", differences.empty() ? "" : ", ", name, folder, setting);
+  };
+  compare("vocabulary", found.vocabulary, set.vocabulary);
+  compare("layers", found.layers, set.layers);
+  compare("hidden", found.hidden, set.hidden);
+  compare("heads", found.heads, set.heads);
+  compare("intermediate", found.intermediate, set.intermediate);
+  compare("max_length", found.max_length, set.max_length);
+  compare("type_vocabulary", found.type_vocabulary, set.type_vocabulary);
+  compare("activation", found.activation, set.activation);
+  compare("layer_norm_eps", found.layer_norm_eps, set.layer_norm_eps);
+  if (!differences.empty())
+    throw UsageError(
+        fmt::format("{}.start_from: {} holds a model of another shape", kSection, set.start_from),
+        "set what the folder has (and not what is set now): " + differences, Exit::kConfig);
+}
+
 at::Tensor tensor_of(const std::vector<std::int64_t>& values) {
   return at::tensor(at::ArrayRef<std::int64_t>(values), at::kLong);
 }
@@ -31,7 +54,7 @@ at::Tensor tensor_of(const std::vector<std::int64_t>& values) {
 }  // namespace
 
 RankEncoder::RankEncoder(const RankEncoderOptions& options, data::GeneDictionary dictionary,
-                         const data::Vocabulary* vocabulary, std::uint64_t seed,
+                         const data::Vocabulary* vocabulary, std::optional<std::uint64_t> seed,
                          at::ScalarType dtype)
     : dictionary_(std::move(dictionary)),
       network_(sized(options, dictionary_), seed, dtype),
@@ -41,14 +64,14 @@ RankEncoder::RankEncoder(const RankEncoderOptions& options, data::GeneDictionary
 
 std::vector<Group> RankEncoder::groups() {
   const auto& o = network_.options().optimiser;
-  return {{kTerm, o.learning_rate, o.beta1, o.beta2, o.epsilon, o.clip_norm,
-           network_.parameters()}};
+  return {
+      {kTerm, o.learning_rate, o.beta1, o.beta2, o.epsilon, o.clip_norm, network_.parameters()}};
 }
 
 void RankEncoder::start() {
   const auto& folder = network_.options().start_from;
   if (folder.empty()) return;
-  check_same_shape(read_hugging_face_options(folder), network_.options(), folder);
+  check_shape(read_hugging_face_options(folder), network_.options());
   read_hugging_face_weights(folder, network_);
   log::info("starting from {}", folder);
 }
@@ -63,9 +86,8 @@ data::Sequences RankEncoder::sequences(const data::Batch& batch) const {
   const auto indices = batch.indices.to(at::kCPU, at::kInt).contiguous();
   const auto values = batch.values.cpu().contiguous();
   data::Sequences sequences;
-  tokenizer_->append(indptr.const_data_ptr<std::int64_t>(),
-                     indices.const_data_ptr<std::int32_t>(), values.const_data_ptr<float>(),
-                     batch.size(), sequences);
+  tokenizer_->append(indptr.const_data_ptr<std::int64_t>(), indices.const_data_ptr<std::int32_t>(),
+                     values.const_data_ptr<float>(), batch.size(), sequences);
   return sequences;
 }
 
@@ -77,9 +99,8 @@ MaskedCells RankEncoder::masked(const data::Batch& batch, std::uint64_t seed,
 at::Tensor RankEncoder::logits(const MaskedCells& cells, const RankDropoutOptions& dropout) const {
   const auto device = network_.head().bias.device();
   const auto tokens = at::tensor(at::ArrayRef<std::int32_t>(cells.shown.tokens), at::kInt);
-  const auto hidden =
-      network_.hidden(tokens.to(device), cells.shown.offsets, layers(),
-                      {dropout.hidden, dropout.attention, tensor_of(cells.keys)});
+  const auto hidden = network_.hidden(tokens.to(device), cells.shown.offsets, layers(),
+                                      {dropout.hidden, dropout.attention, tensor_of(cells.keys)});
   const auto chosen = hidden.index_select(0, tensor_of(cells.places).to(device));
   const auto logits = nn::masked_logits(network_.head(), chosen, network_.form());
   return logits.to(at::promote_types(logits.scalar_type(), at::kFloat));
@@ -122,16 +143,19 @@ at::Tensor RankEncoder::encode_padded(const data::Sequences& sequences, std::int
   return frozen_->padded(sequences, layer);
 }
 
-data::GeneDictionary dictionary_of_genes(const std::vector<std::string>& genes,
-                                         bool special_tokens) {
+data::GeneDictionary rank_dictionary(const RankEncoderOptions& options,
+                                     const data::Vocabulary& vocabulary, const std::string* text) {
+  if (text) return data::parse_gene_dictionary(*text, options.dictionary);
+  if (!options.dictionary.empty())
+    return data::parse_gene_dictionary(io::read_text(options.dictionary), options.dictionary);
   data::GeneDictionary d;
   d.tokens = {"<pad>", "<mask>"};
-  if (special_tokens) {
+  if (options.special_tokens) {
     d.cls = 2, d.eos = 3;
     d.tokens.insert(d.tokens.end(), {"<cls>", "<eos>"});
   }
   d.medians.assign(d.tokens.size(), 0);
-  d.tokens.insert(d.tokens.end(), genes.begin(), genes.end());
+  d.tokens.insert(d.tokens.end(), vocabulary.genes.begin(), vocabulary.genes.end());
   d.medians.resize(d.tokens.size(), 1);
   return d;
 }

@@ -18,16 +18,22 @@ namespace cellmill::models {
 
 class RankEncoder final : public Model, public SequenceEncoder {
  public:
+  static constexpr const char* kDictionary = "dictionary";  ///< of `texts`
   static constexpr const char* kTerm = "masked_genes";
   static constexpr const char* kScore = "loss/masked_genes";  ///< lowest: best
 
   /// `dictionary` has no more tokens than `options.vocabulary`, unless that is 0. With the genes
-  /// of a vocabulary it takes batches; throws what RankTokenizer throws.
+  /// of a vocabulary it takes batches; throws what RankTokenizer throws. Without a seed weights are
+  /// 0, to be filled in.
   RankEncoder(const RankEncoderOptions& options, data::GeneDictionary dictionary,
-              const data::Vocabulary* vocabulary, std::uint64_t seed, at::ScalarType dtype);
+              const data::Vocabulary* vocabulary, std::optional<std::uint64_t> seed,
+              at::ScalarType dtype);
 
   std::string name() const override { return "rank_encoder"; }
   std::vector<Group> groups() override;
+  std::vector<std::pair<std::string, std::string>> texts() override {
+    return {{kDictionary, data::text_of(dictionary_)}};
+  }
   void start() override;
   Losses losses(const data::Batch& batch, const StepContext& context) override;
   void after_step() override {}
@@ -59,9 +65,10 @@ class RankEncoder final : public Model, public SequenceEncoder {
   std::unique_ptr<FrozenEncoder> frozen_;
 };
 
-/// The data's own genes, medians 1.
-data::GeneDictionary dictionary_of_genes(const std::vector<std::string>& genes,
-                                         bool special_tokens);
+/// Of `text`, or of the file that the options name, or the data's own genes with medians 1.
+data::GeneDictionary rank_dictionary(const RankEncoderOptions& options,
+                                     const data::Vocabulary& vocabulary,
+                                     const std::string* text = nullptr);
 /// So many tokens without names or medians: for sequences that come as numbers.
 data::GeneDictionary unnamed_dictionary(std::int64_t tokens);
 

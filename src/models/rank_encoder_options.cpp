@@ -49,8 +49,8 @@ void describe(config::Schema& s, RankEncoderOptions& o) {
   s.field("hidden", o.hidden, "width of a token", at_least(1));
   s.field("heads", o.heads, "attention heads; they divide the width", at_least(1));
   s.field("intermediate", o.intermediate, "width of a layer's feed-forward part", at_least(1));
-  s.field("max_length", o.max_length,
-          "tokens of a cell, special ones among them: V1 2048, V2 4096", at_least(3));
+  s.field("max_length", o.max_length, "tokens of a cell, special ones among them: V1 2048, V2 4096",
+          at_least(3));
   s.field("special_tokens", o.special_tokens, "V2: <cls> before a cell, <eos> behind it");
   s.field("activation", o.activation, "of feed-forward parts and head", one_of({"relu", "gelu"}));
   s.field("layer_norm_eps", o.layer_norm_eps, "added to a variance", positive());

@@ -29,8 +29,8 @@ struct RankOptimiserOptions {
 };
 
 struct RankEncoderOptions {
-  std::string dictionary;  ///< file; empty: the data's own genes, ranked by counts
-  std::string start_from;  ///< Hugging Face folder; empty: initial values from the seed
+  std::string dictionary;       ///< file; empty: the data's own genes, ranked by counts
+  std::string start_from;       ///< Hugging Face folder; empty: initial values from the seed
   std::int64_t vocabulary = 0;  ///< rows of the word embeddings; 0: as the dictionary has tokens
   std::int64_t layers = 6, hidden = 256, heads = 4, intermediate = 512;
   std::int64_t max_length = 2048;

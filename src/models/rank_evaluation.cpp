@@ -24,8 +24,8 @@ void RankEvaluation::update(const data::Batch& batch, const StepContext& context
   const auto targets =
       at::tensor(at::ArrayRef<std::int64_t>(cells.targets), at::kLong).to(logits.device());
   sums_[0] += static_cast<double>(cells.places.size());
-  sums_[1] += at::nll_loss(at::log_softmax(logits, 1), targets, {}, at::Reduction::Sum)
-                  .item<double>();
+  sums_[1] +=
+      at::nll_loss(at::log_softmax(logits, 1), targets, {}, at::Reduction::Sum).item<double>();
   sums_[2] += (logits.argmax(1) == targets).sum().item<double>();
 }
 

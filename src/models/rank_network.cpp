@@ -6,12 +6,13 @@
 
 namespace cellmill::models {
 
-RankNetwork::RankNetwork(const RankEncoderOptions& options, std::uint64_t seed,
+RankNetwork::RankNetwork(const RankEncoderOptions& options, std::optional<std::uint64_t> seed,
                          at::ScalarType dtype)
     : options_(options) {
   const auto& o = options_;
   const auto matrix = [&](const std::string& name, std::int64_t rows, std::int64_t columns) {
-    return add(name, normal(seed, name, {rows, columns}, o.initializer_range, dtype));
+    return add(name, seed ? normal(*seed, name, {rows, columns}, o.initializer_range, dtype)
+                          : at::zeros({rows, columns}, dtype));
   };
   const auto zeros = [&](const std::string& name, std::int64_t size) {
     return add(name, at::zeros({size}, dtype));
@@ -73,7 +74,8 @@ std::vector<std::pair<std::string, at::Tensor>> RankNetwork::hugging_face() cons
 
 at::Tensor RankNetwork::hidden(const at::Tensor& tokens, const nn::Offsets& offsets,
                                std::int64_t layer, const nn::EncoderDropout& dropout) const {
-  auto x = nn::embed(embedding_, tokens, positions_of(offsets).to(tokens.device()), form(), dropout);
+  auto x =
+      nn::embed(embedding_, tokens, positions_of(offsets).to(tokens.device()), form(), dropout);
   for (std::int64_t k = 0; k < layer; ++k)
     x = nn::encoder_layer(layers_[static_cast<std::size_t>(k)], x, offsets, form(), k, dropout);
   return x;

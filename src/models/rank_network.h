@@ -2,6 +2,7 @@
 // The rank encoder's parameters and the forward pass over them: a BERT whose words are genes.
 // Queries, keys and values of a layer are one parameter, [3 H, H]; the words are the decoder of
 // the masked genes, too.
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,9 +15,11 @@ namespace cellmill::models {
 
 class RankNetwork {
  public:
-  /// `options.vocabulary` is the number of tokens. Weights from the seed, N(0, initializer_range^2);
-  /// biases 0, layer norms 1 and 0.
-  RankNetwork(const RankEncoderOptions& options, std::uint64_t seed, at::ScalarType dtype);
+  /// `options.vocabulary` is the number of tokens. Weights from the seed, N(0,
+  /// initializer_range^2); biases 0, layer norms 1 and 0. Without a
+  /// seed weights are 0, to be filled in.
+  RankNetwork(const RankEncoderOptions& options, std::optional<std::uint64_t> seed,
+              at::ScalarType dtype);
 
   const RankEncoderOptions& options() const { return options_; }
   nn::EncoderForm form() const;

@@ -24,9 +24,8 @@ at::Tensor keep_mask(const at::Tensor& keys, std::int64_t place, std::int64_t wi
   const float kept = 1 / (1 - static_cast<float>(dropped) / 65536);
   at::parallel_for(0, rows, 64, [&](std::int64_t begin, std::int64_t end) {
     for (auto row = begin; row < end; ++row) {
-      const auto first =
-          random::bits(random::Use::kDropout, {static_cast<std::uint64_t>(key[row]),
-                                               static_cast<std::uint64_t>(place)});
+      const auto first = random::bits(random::Use::kDropout, {static_cast<std::uint64_t>(key[row]),
+                                                              static_cast<std::uint64_t>(place)});
       auto* out = values + row * width;
       for (std::int64_t c = 0; c < width; ++c) {
         const auto word = random::mix(first + static_cast<std::uint64_t>(c / kDraws) * kStride);

@@ -76,8 +76,8 @@ at::Tensor padded_encoder_layer(const EncoderLayerWeights& weights, const at::Te
   const auto attended = at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], bias)
                             .transpose(1, 2)
                             .reshape({cells, length, width});
-  const auto a = layer_norm(x + linear(attended, weights.output), weights.attention_norm,
-                            form.epsilon);
+  const auto a =
+      layer_norm(x + linear(attended, weights.output), weights.attention_norm, form.epsilon);
   return layer_norm(a + feed_forward(weights, a, form), weights.norm, form.epsilon);
 }
 
