@@ -15,16 +15,16 @@ struct Head {
   std::int64_t length, depth, stride, out_stride;
 };
 
-/// Queries of a call that share the reading of keys and values.
-inline constexpr std::int64_t kQueries = 96;
+/// Keys and queries that a call takes at most.
+inline constexpr std::int64_t kKeys = 64, kQueries = 96;
 
 struct HeadKernel {
-  /// Numbers of 32 bits that `pack` writes for keys and values.
+  /// Numbers of 32 bits that a head's keys and values take once packed.
   std::int64_t (*words)(std::int64_t length, std::int64_t depth);
-  /// Keys and values in the order in which `attend` reads them, aligned to 64 bytes.
-  void (*pack)(const Head& head, float* packed);
-  /// Writes rows [begin, min(begin + kQueries, length)) of out; `room` of `attend_room` numbers.
-  void (*attend)(const Head& head, const float* packed, std::int64_t begin, float* room);
+  /// Brings keys and values [begin, begin + kKeys) into the order in which `attend` reads them.
+  void (*pack)(const Head& head, std::int64_t begin, float* packed);
+  /// Writes rows [begin, begin + kQueries) of out; `room` of `attend_room` numbers.
+  void (*attend)(const Head& head, std::int64_t begin, const float* packed, float* room);
 };
 constexpr std::int64_t attend_room(std::int64_t depth) { return kQueries * (2 * depth + 64); }
 

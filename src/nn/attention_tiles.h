@@ -11,7 +11,8 @@ namespace {
 
 #define CELLMILL_INLINE [[gnu::always_inline]] inline
 
-constexpr std::int64_t kLanes = 16, kRows = 6, kColumns = 4, kKeys = kColumns * kLanes;
+constexpr std::int64_t kLanes = 16, kRows = 6, kColumns = 4;
+static_assert(kKeys == kColumns * kLanes && kQueries % kRows == 0);
 /// Scores, as powers of two, may exceed the maximum that they are shifted by so far.
 constexpr float kSlack = 24;
 
@@ -160,28 +161,28 @@ const typename Words::Value* row_of(const void* values, const Head& head, std::i
 }
 
 template <class Words>
-void pack_head(const Head& head, float* packed) {
+void pack_block(const Head& head, std::int64_t begin, float* packed) {
   const Packing<Words> to(head.length, head.depth);
   const auto words = ceil_div(head.depth, Words::kValues);
-  for (std::int64_t row = 0; row < to.blocks * kKeys; row += kLanes)
+  float* keys = packed + to.keys(begin / kKeys);
+  for (std::int64_t row = 0; row < kKeys; row += kLanes)
     for (std::int64_t w = 0; w < words; w += kLanes) {
       alignas(64) float tile[kLanes * kLanes];
       for (std::int64_t i = 0; i < kLanes; ++i) {
-        const auto n = row + i < head.length ? head.depth - w * Words::kValues : 0;
+        const auto key = begin + row + i;
+        const auto n = key < head.length ? head.depth - w * Words::kValues : 0;
         const auto* from =
-            n > 0 ? row_of<Words>(head.key, head, row + i) + w * Words::kValues : nullptr;
+            n > 0 ? row_of<Words>(head.key, head, key) + w * Words::kValues : nullptr;
         _mm512_store_ps(tile + i * kLanes, Words::load(from, n));
       }
-      transpose(tile, kLanes, packed + to.keys(row / kKeys) + w * kKeys + row % kKeys, kKeys);
+      transpose(tile, kLanes, keys + w * kKeys + row, kKeys);
     }
-  float* values = packed + to.values(0);
-  for (std::int64_t row = 0; row < to.blocks * kKeys; row += Words::kValues, values += to.depth)
+  float* values = packed + to.values(begin / kKeys);
+  for (auto row = begin; row < begin + kKeys; row += Words::kValues, values += to.depth)
     for (std::int64_t d = 0; d < to.depth; d += kLanes) {
-      const auto n = head.depth - d;
-      const auto* first = row_of<Words>(head.value, head, row) + d;
-      _mm512_storeu_ps(values + d,
-                       Words::join(row < head.length ? first : nullptr,
-                                   row + 1 < head.length ? first + head.stride : nullptr, n));
+      const auto* first = row < head.length ? row_of<Words>(head.value, head, row) + d : nullptr;
+      const auto* second = row + 1 < head.length ? first + head.stride : nullptr;
+      _mm512_storeu_ps(values + d, Words::join(first, second, head.depth - d));
     }
 }
 
@@ -305,7 +306,7 @@ template <class Words>
 }
 
 template <class Words>
-void attend(const Head& head, const float* packed, std::int64_t begin, float* room) {
+void attend(const Head& head, std::int64_t begin, const float* packed, float* room) {
   const Packing<Words> from(head.length, head.depth);
   const auto words = ceil_div(head.depth, Words::kValues);
   const auto stride = padded(words);
@@ -353,7 +354,7 @@ void attend(const Head& head, const float* packed, std::int64_t begin, float* ro
 
 template <class Words>
 constexpr HeadKernel kernel_of() {
-  return {&packed_words<Words>, &pack_head<Words>, &attend<Words>};
+  return {&packed_words<Words>, &pack_block<Words>, &attend<Words>};
 }
 
 }  // namespace
