@@ -79,7 +79,7 @@ CATCH_TEST_CASE("trained attention is its definition, with gradients and dropout
         {c.query, c.key_value});
     CATCH_INFO("rate " << rate);
     for (std::size_t k = 0; k < got.size(); ++k)
-      CATCH_CHECK(difference(got[k], expected[k]) < 1e-10);
+      CATCH_CHECK(difference(got[k], expected[k]) < (rate > 0 ? 1e-7 : 1e-10));  // masks: float32
   }
 }
 
