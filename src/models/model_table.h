@@ -1,6 +1,7 @@
 #pragma once
 // The table of models: name -> options -> model. A new model adds one member, one section line and
 // two cases here.
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "models/cycle_autoencoder.h"
 #include "models/factor_model.h"
 #include "models/model.h"
+#include "models/rank_encoder_options.h"
 #include "models/step_cost.h"
 
 namespace cellmill::models {
@@ -17,6 +19,10 @@ struct ModelOptions {
   std::string name = "cycle_autoencoder";
   CycleAutoencoderOptions cycle_autoencoder;
   FactorOptions factor_model;
+  RankEncoderOptions rank_encoder;
+  /// Not settings: what a checkpoint kept of the files that settings name (Model::texts). What is
+  /// not here is read from its file.
+  std::map<std::string, std::string> texts;
 };
 void describe(config::Schema& schema, ModelOptions& options);
 
@@ -24,6 +30,8 @@ void describe(config::Schema& schema, ModelOptions& options);
 std::string default_score(const ModelOptions& options);
 /// Does the model normalise counts itself? The others take log1p of counts per 10,000.
 bool takes_counts(const ModelOptions& options);
+/// Does the model read ranked genes? The others refuse a token store.
+bool takes_ranks(const ModelOptions& options);
 
 /// Every model of the table.
 std::vector<std::string> model_names();
@@ -33,7 +41,7 @@ StepForms step_forms(const ModelOptions& options, const data::Vocabulary& vocabu
                      const StepShape& shape);
 
 /// `dtype` of the parameters: float32 (float64 in tests). Initial values are a function of the seed
-/// alone.
+/// alone. Throws UsageError (78) for ranked data and a model that wants expression.
 std::unique_ptr<Model> make_model(const ModelOptions& options, const data::Vocabulary& vocabulary,
                                   std::uint64_t seed, at::ScalarType dtype);
 
