@@ -12,6 +12,7 @@
   X("Ask", counterfactual, "what would these cells express under other contexts?") \
   X("Ask", contributions, "how much does each head contribute to each cell?")      \
   X("Ask", classify, "which contexts does the model see in cells?")                \
+  X("Ask", export, "write a trained encoder as a Hugging Face folder")             \
   X("Ask", inspect, "what is in a checkpoint, a run or a store?")                  \
   X("Ask", report, "a page of a run: curves, influences, data, machine, failures") \
   X("Metadata", predict_metadata, "which metadata do these samples' counts tell?") \
