@@ -21,6 +21,7 @@
   X("Data", check, "what is in data, and would training take them?")               \
   X("Data", pack, "write cells into a small, fast store, shuffled if asked")       \
   X("Data", unpack, "write a store back as h5ad or npz")                           \
+  X("Data", tokenize, "write cells as ranked gene tokens, for a rank encoder")     \
   X("Check", doctor, "is this machine fit for a run, and if not, what helps?")     \
   X("Check", golden, "compare training steps with another implementation's")       \
   X("Settings", config, "explain, dump or list the settings of a run")             \
