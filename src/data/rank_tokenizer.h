@@ -1,7 +1,8 @@
 #pragma once
 // Rank value encoding: a cell as its expressed genes' tokens, highest value / median first.
-//   value = x / n_counts * 10,000 / median, in float64; the first two factors are a cell's own and
-//   change no order. Columns that mean one gene are summed first. Ties: the lower column first.
+//   value = x / n_counts * 10,000 / median, in float64. n_counts is the sum of all the cell's
+//   columns; it and the 10,000 change no order but that of values a rounding apart. Columns that
+//   mean one gene are summed first, at the first one's place. Ties: the lower column first.
 // Conventions of Geneformer: V1 cuts at 2,048; V2 at 4,096 with <cls> before and <eos> behind.
 // After github.com/jkobject/geneformer, transcriptome tokenizer; ties are undefined there.
 #include <cstdint>

@@ -1,0 +1,107 @@
+#include "data/rank_order.h"
+
+#include <algorithm>
+#include <bit>
+#include <numeric>
+
+namespace cellmill::data {
+namespace {
+
+constexpr int kIndexBits = 32, kMostBits = 11;
+
+std::uint32_t key_of(std::uint64_t entry) {
+  return static_cast<std::uint32_t>(entry >> kIndexBits);
+}
+
+int width(std::uint64_t number) { return static_cast<int>(std::bit_width(number)); }
+
+}  // namespace
+
+std::span<const std::uint64_t> RankOrder::sort(std::span<const double> values,
+                                               const std::int32_t* ties, std::int64_t most) {
+  if (entries_.size() < values.size()) {
+    entries_.resize(values.size());
+    other_.resize(values.size());
+  }
+  make_entries(values);
+  const auto wanted = static_cast<std::size_t>(std::max<std::int64_t>(most, 0));
+  if (size_ > wanted) leave_small_out(wanted);
+  choose_digits();
+  radix_pass(shift_);
+  radix_pass(shift_ + bits_);
+  repair(values, ties);
+  return {entries_.data(), std::min(size_, wanted)};
+}
+
+void RankOrder::make_entries(std::span<const double> values) {
+  std::uint64_t* entry = entries_.data();
+  std::uint32_t least = ~0U, largest = 0;
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::uint32_t key = ~std::bit_cast<std::uint32_t>(static_cast<float>(values[i]));
+    entry[size] = std::uint64_t{key} << kIndexBits | i;
+    const bool expressed = values[i] > 0;
+    least = expressed ? std::min(least, key) : least;
+    largest = expressed ? std::max(largest, key) : largest;
+    size += expressed;
+  }
+  size_ = size;
+  least_ = least;
+  range_ = size > 0 ? largest - least : 0;
+}
+
+/// Of the leading bits alone: what cannot be among the `most` first goes.
+void RankOrder::leave_small_out(std::size_t most) {
+  const int shift = std::max(0, width(range_) - kMostBits);
+  counts_.assign(std::size_t{1} << kMostBits, 0);
+  for (std::size_t i = 0; i < size_; ++i) ++counts_[(key_of(entries_[i]) - least_) >> shift];
+  std::size_t kept = 0;
+  std::uint32_t last = 0;
+  while (kept < most) kept += counts_[last++];
+  const std::uint64_t end = least_ + (std::uint64_t{last} << shift);
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < size_; ++i) {
+    other_[size] = entries_[i];
+    size += key_of(entries_[i]) < end;
+  }
+  std::swap(entries_, other_);
+  size_ = size;
+  range_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(range_, end - least_));
+}
+
+// Few buckets for a short row: clearing and adding them up costs as much as a pass over as many
+// entries.
+void RankOrder::choose_digits() {
+  bits_ = std::clamp(width(size_) - 2, 4, kMostBits);
+  shift_ = std::max(0, width(range_) - 2 * bits_);
+}
+
+void RankOrder::radix_pass(int shift) {
+  const std::uint32_t mask = (1U << bits_) - 1;
+  counts_.assign(std::size_t{1} << bits_, 0);
+  const std::uint64_t* from = entries_.data();
+  std::uint64_t* to = other_.data();
+  std::uint32_t* next = counts_.data();
+  const auto bucket = [=, least = least_](std::uint64_t entry) {
+    return (key_of(entry) - least) >> shift & mask;
+  };
+  for (std::size_t i = 0; i < size_; ++i) ++next[bucket(from[i])];
+  std::exclusive_scan(counts_.begin(), counts_.end(), counts_.begin(), 0U);
+  for (std::size_t i = 0; i < size_; ++i) to[next[bucket(from[i])]++] = from[i];
+  std::swap(entries_, other_);
+}
+
+/// Entries that fell into one bucket are neighbours, but in no order yet.
+void RankOrder::repair(std::span<const double> values, const std::int32_t* ties) {
+  const auto before = [&](std::uint64_t a, std::uint64_t b) {
+    const double x = values[index(a)], y = values[index(b)];
+    return x != y ? x > y : ties[index(a)] < ties[index(b)];
+  };
+  const auto bucket = [&](std::size_t i) { return (key_of(entries_[i]) - least_) >> shift_; };
+  for (std::size_t begin = 0, end; begin < size_; begin = end) {
+    for (end = begin + 1; end < size_ && bucket(end) == bucket(begin);) ++end;
+    if (end - begin > 1) std::sort(entries_.begin() + begin, entries_.begin() + end, before);
+  }
+}
+
+}  // namespace cellmill::data

@@ -1,0 +1,196 @@
+#include "data/rank_tokenizer.h"
+
+#include <algorithm>
+#include <future>
+#include <limits>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "base/instruction_sets.h"
+#include "base/unset_vector.h"
+#include "data/rank_order.h"
+
+namespace cellmill::data {
+namespace {
+
+constexpr double kUnknown = std::numeric_limits<double>::infinity();  // its values are 0
+
+CELLMILL_CLONES
+double sum(const float* x, std::int64_t count) {
+  double sums[8] = {};
+  std::int64_t i = 0;
+  for (; i + 8 <= count; i += 8)
+    for (int k = 0; k < 8; ++k) sums[k] += static_cast<double>(x[i + k]);
+  for (; i < count; ++i) sums[0] += static_cast<double>(x[i]);
+  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
+/// The two divisions as the definition has them: a product with an inverse would break other ties.
+CELLMILL_CLONES
+void scale(double* x, const std::int32_t* columns, std::int64_t count, double total,
+           const double* median) {
+  for (std::int64_t i = 0; i < count; ++i) x[i] = x[i] / total * 10'000 / median[columns[i]];
+}
+
+struct Scratch {
+  UnsetVector<double> values;
+  UnsetVector<std::int32_t> columns;
+  std::vector<std::int32_t> at;  // by column: where its gene stands in this row, or -1
+  RankOrder order;
+  std::vector<std::int32_t> cell;
+};
+
+}  // namespace
+
+struct RankTokenizer::Tables {
+  RankOptions options;
+  bool ranked = false;
+  RankMatch match;
+  std::int32_t cls = -1, eos = -1;
+  std::vector<std::int32_t> token;   // by column
+  std::vector<double> median;        // by column
+  std::vector<std::int32_t> first;   // by column: the first one of its gene
+  std::vector<std::uint8_t> shared;  // by column: does another mean its gene? Empty: none is
+
+  std::int64_t gather(const std::int32_t* columns, const float* x, std::int64_t count,
+                      Scratch& scratch) const;
+  void append_row(const std::int32_t* columns, const float* x, std::int64_t count, Scratch& scratch,
+                  Sequences& sequences) const;
+  Sequences rows(const std::int64_t* indptr, const std::int32_t* indices, const float* values,
+                 std::int64_t begin, std::int64_t end) const;
+};
+
+RankTokenizer::RankTokenizer(const std::vector<std::string>& columns,
+                             const GeneDictionary& dictionary, RankOptions options, bool ranked)
+    : tables_(std::make_unique<Tables>()) {
+  Tables& t = *tables_;
+  t.options = options;
+  t.ranked = ranked;
+  if (options.special_tokens && (dictionary.cls < 0 || dictionary.eos < 0))
+    throw UsageError("the gene dictionary has no <cls> and <eos>",
+                     "leave special tokens out, or take a dictionary of Geneformer V2");
+  const std::int64_t least = options.special_tokens ? 3 : 1;
+  if (options.max_length < least)
+    throw UsageError(
+        fmt::format("{} tokens of a cell hold no gene", options.max_length),
+        fmt::format("at least {} are needed{}", least, least == 3 ? ", <cls> and <eos> too" : ""));
+  if (options.special_tokens) std::tie(t.cls, t.eos) = std::pair(dictionary.cls, dictionary.eos);
+
+  const GeneFinder finder(dictionary);
+  const std::size_t count = columns.size();
+  t.token.assign(count, -1);
+  t.median.assign(count, kUnknown);
+  t.first.assign(count, -1);
+  t.shared.assign(count, 0);
+  t.match.columns = static_cast<std::int64_t>(count);
+  std::vector<std::int32_t> first_of(static_cast<std::size_t>(dictionary.size()), -1);
+  for (std::size_t c = 0; c < count; ++c) {
+    const auto token = finder.find(columns[c]);
+    if (!token) continue;
+    ++t.match.found;
+    t.token[c] = *token;
+    t.median[c] = dictionary.medians[static_cast<std::size_t>(*token)];
+    std::int32_t& first = first_of[static_cast<std::size_t>(*token)];
+    if (first < 0) first = static_cast<std::int32_t>(c);
+    t.first[c] = first;
+    if (t.first[c] != static_cast<std::int32_t>(c)) t.shared[c] = t.shared[t.first[c]] = 1;
+  }
+  if (t.match.found == 0)
+    throw DataError(
+        {{},
+         {},
+         fmt::format("genes as the dictionary has them ({} genes)",
+                     std::ranges::count_if(dictionary.medians, [](double m) { return m > 0; })),
+         count == 0 ? "no columns" : fmt::format("{} columns, the first '{}'", count, columns[0])},
+        "no column is a gene of the dictionary",
+        "the names of columns must be Ensembl ids of its species, or names that it lists");
+  t.match.summed = std::count(t.shared.begin(), t.shared.end(), 1);
+  if (t.match.summed == 0) t.shared.clear();
+}
+
+RankTokenizer::~RankTokenizer() = default;
+RankTokenizer::RankTokenizer(RankTokenizer&&) noexcept = default;
+const RankMatch& RankTokenizer::match() const { return tables_->match; }
+const RankOptions& RankTokenizer::options() const { return tables_->options; }
+
+/// A row's columns and their values, as one a gene.
+std::int64_t RankTokenizer::Tables::gather(const std::int32_t* columns, const float* x,
+                                           std::int64_t count, Scratch& scratch) const {
+  if (static_cast<std::int64_t>(scratch.values.size()) < count) {
+    scratch.values.resize(static_cast<std::size_t>(count));
+    scratch.columns.resize(static_cast<std::size_t>(count));
+  }
+  if (shared.empty()) {
+    std::copy(x, x + count, scratch.values.begin());
+    return count;
+  }
+  scratch.at.resize(first.size(), -1);
+  std::int64_t genes = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto gene = shared[columns[i]] ? first[columns[i]] : columns[i];
+    if (shared[columns[i]] && scratch.at[gene] >= 0) {
+      scratch.values[scratch.at[gene]] += static_cast<double>(x[i]);
+      continue;
+    }
+    scratch.at[gene] = static_cast<std::int32_t>(genes);
+    scratch.columns[genes] = gene;
+    scratch.values[genes++] = static_cast<double>(x[i]);
+  }
+  for (std::int64_t i = 0; i < genes; ++i) scratch.at[scratch.columns[i]] = -1;
+  return genes;
+}
+
+void RankTokenizer::Tables::append_row(const std::int32_t* columns, const float* x,
+                                       std::int64_t count, Scratch& scratch,
+                                       Sequences& sequences) const {
+  const std::int64_t genes = gather(columns, x, count, scratch);
+  const std::int32_t* places = shared.empty() ? columns : scratch.columns.data();
+  double* values = scratch.values.data();
+  if (ranked) {
+    for (std::int64_t i = 0; i < genes; ++i)
+      if (token[places[i]] < 0) values[i] = 0;
+  } else {
+    scale(values, places, genes, sum(x, count), median.data());
+  }
+  const bool special = options.special_tokens;
+  const auto order = scratch.order.sort({values, static_cast<std::size_t>(genes)}, places,
+                                        options.max_length - (special ? 2 : 0));
+  scratch.cell.clear();
+  if (special) scratch.cell.push_back(cls);
+  for (const std::uint64_t entry : order)
+    scratch.cell.push_back(token[places[RankOrder::index(entry)]]);
+  if (special) scratch.cell.push_back(eos);
+  sequences.append(scratch.cell);
+}
+
+Sequences RankTokenizer::Tables::rows(const std::int64_t* indptr, const std::int32_t* indices,
+                                      const float* values, std::int64_t begin,
+                                      std::int64_t end) const {
+  Scratch scratch;
+  Sequences sequences;
+  for (std::int64_t row = begin; row < end; ++row)
+    append_row(indices + indptr[row], values + indptr[row], indptr[row + 1] - indptr[row], scratch,
+               sequences);
+  return sequences;
+}
+
+void RankTokenizer::append(const std::int64_t* indptr, const std::int32_t* indices,
+                           const float* values, std::int64_t cells, Sequences& sequences,
+                           int threads) const {
+  const std::int64_t parts = std::clamp<std::int64_t>(threads, 1, std::max<std::int64_t>(cells, 1));
+  std::vector<std::future<Sequences>> running;
+  for (std::int64_t part = 0; part < parts; ++part)
+    running.push_back(std::async(parts > 1 ? std::launch::async : std::launch::deferred, [=, this] {
+      return tables_->rows(indptr, indices, values, cells * part / parts,
+                           cells * (part + 1) / parts);
+    }));
+  for (auto& part : running) {
+    const Sequences made = part.get();
+    const auto held = static_cast<std::int64_t>(sequences.tokens.size());
+    sequences.tokens.insert(sequences.tokens.end(), made.tokens.begin(), made.tokens.end());
+    for (std::int64_t row = 1; row <= made.size(); ++row)
+      sequences.offsets.push_back(held + made.offsets[static_cast<std::size_t>(row)]);
+  }
+}
+
+}  // namespace cellmill::data

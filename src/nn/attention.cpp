@@ -1,0 +1,116 @@
+#include "nn/attention.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "base/error.h"
+#include "base/format.h"
+
+namespace cellmill::nn {
+namespace {
+
+std::string of_shape(const at::Tensor& qkv) {
+  return fmt::format("[{}] of {}", fmt::join(qkv.sizes(), ", "), c10::toString(qkv.scalar_type()));
+}
+
+void check(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads) {
+  if (qkv.dim() != 2 || heads < 1 || qkv.size(1) == 0 || qkv.size(1) % (3 * heads) != 0 ||
+      !at::isFloatingType(qkv.scalar_type()))
+    throw InternalError(fmt::format(
+        "attention of {} heads wants [tokens, 3 * heads * D] of floating point numbers, not {}",
+        heads, of_shape(qkv)));
+  if (offsets.empty() || offsets.front() != 0 || offsets.back() != qkv.size(0) ||
+      !std::is_sorted(offsets.begin(), offsets.end()))
+    throw InternalError(
+        fmt::format("offsets of {} tokens must rise from 0 to that number, not [{}]", qkv.size(0),
+                    fmt::join(offsets, ", ")));
+}
+
+/// Some sequences of one length, [count * length, 3 * heads * D] -> queries, keys and values
+/// [count, heads, length, D].
+std::vector<at::Tensor> by_head(const at::Tensor& rows, std::int64_t length, std::int64_t heads) {
+  return rows.view({-1, length, 3, heads, rows.size(1) / (3 * heads)})
+      .permute({2, 0, 3, 1, 4})
+      .unbind(0);
+}
+
+/// Back to [count * length, heads * D].
+at::Tensor rejoined(const at::Tensor& heads) {
+  return heads.transpose(1, 2).reshape({heads.size(0) * heads.size(2), -1});
+}
+
+/// Neighbours of one length share a call.
+at::Tensor fused_on_host(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads,
+                         double dropout) {
+  std::vector<std::int64_t> rows, lengths;
+  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
+    const auto length = offsets[i + 1] - offsets[i];
+    if (length == 0) continue;
+    if (!lengths.empty() && lengths.back() == length) {
+      rows.back() += length;
+    } else {
+      rows.push_back(length);
+      lengths.push_back(length);
+    }
+  }
+  std::vector<at::Tensor> out;
+  const auto parts = qkv.split_with_sizes(rows);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto qkv = by_head(parts[i], lengths[i], heads);
+    out.push_back(rejoined(at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], {}, dropout)));
+  }
+  return out.empty() ? qkv.narrow(1, 0, qkv.size(1) / 3) : at::cat(out);
+}
+
+at::Tensor fused_on_device(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads,
+                           double dropout) {
+  std::int64_t longest = 0;
+  for (std::size_t i = 0; i + 1 < offsets.size(); ++i)
+    longest = std::max(longest, offsets[i + 1] - offsets[i]);
+  if (longest == 0) return qkv.narrow(1, 0, qkv.size(1) / 3);
+  const auto ends = at::tensor(offsets, at::kInt).to(qkv.device(), /*non_blocking=*/true);
+  const auto depth = qkv.size(1) / (3 * heads);
+  const auto parts = qkv.view({-1, 3, heads, depth}).unbind(1);  // [T, heads, D]
+  const bool half = qkv.scalar_type() == at::kHalf || qkv.scalar_type() == at::kBFloat16;
+  const auto out =
+      half && depth % 8 == 0 && depth <= 256
+          ? std::get<0>(at::_flash_attention_forward(parts[0], parts[1], parts[2], ends, ends,
+                                                     longest, longest, dropout, /*is_causal=*/false,
+                                                     /*return_debug_mask=*/false))
+          : std::get<0>(at::_efficient_attention_forward(
+                parts[0].unsqueeze(0), parts[1].unsqueeze(0), parts[2].unsqueeze(0), {}, ends, ends,
+                longest, longest, dropout, /*custom_mask_type=*/0,
+                /*compute_log_sumexp=*/at::GradMode::is_enabled() && qkv.requires_grad()));
+  return out.reshape({qkv.size(0), heads * depth});
+}
+
+}  // namespace
+
+at::Tensor packed_attention(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads,
+                            double dropout) {
+  check(qkv, offsets, heads);
+  if (!(dropout >= 0 && dropout < 1))
+    throw InternalError(fmt::format("dropout of attention must be in [0, 1), not {}", dropout));
+  return qkv.is_cuda() ? fused_on_device(qkv, offsets, heads, dropout)
+                       : fused_on_host(qkv, offsets, heads, dropout);
+}
+
+at::Tensor plain_attention(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads) {
+  check(qkv, offsets, heads);
+  std::vector<at::Tensor> out;
+  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
+    const auto length = offsets[i + 1] - offsets[i];
+    if (length == 0) continue;
+    const auto parts = by_head(qkv.narrow(0, offsets[i], length), length, heads);
+    const auto scores = at::matmul(parts[0], parts[1].transpose(2, 3)) /
+                        std::sqrt(static_cast<double>(parts[0].size(3)));
+    out.push_back(rejoined(at::matmul(scores.softmax(-1), parts[2])));
+  }
+  return out.empty() ? qkv.narrow(1, 0, qkv.size(1) / 3) : at::cat(out);
+}
+
+}  // namespace cellmill::nn

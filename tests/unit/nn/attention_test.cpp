@@ -1,0 +1,123 @@
+#include "nn/attention.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <catch2/catch.hpp>
+#include <numeric>
+
+#include "base/error.h"
+#include "sparse_cells.h"
+
+using namespace cellmill;
+
+namespace {
+
+nn::Offsets offsets_of(const std::vector<std::int64_t>& lengths) {
+  nn::Offsets offsets = {0};
+  for (const auto length : lengths) offsets.push_back(offsets.back() + length);
+  return offsets;
+}
+
+struct Case {
+  std::vector<std::int64_t> lengths;
+  std::int64_t heads, depth;
+  nn::Offsets offsets() const { return offsets_of(lengths); }
+  at::Tensor qkv() const {
+    const auto tokens = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
+    return at::randn({tokens, 3 * heads * depth});
+  }
+};
+
+at::Tensor exact(const at::Tensor& qkv, const nn::Offsets& offsets, std::int64_t heads) {
+  return nn::plain_attention(qkv.to(at::kDouble), offsets, heads);
+}
+
+}  // namespace
+
+CATCH_TEST_CASE("attention within packed sequences is softmax(Q K' / sqrt(D)) V by head", "[nn]") {
+  at::manual_seed(1);
+  const Case c{{3, 1, 2}, 2, 2};
+  const auto qkv = c.qkv().to(at::kDouble), out = nn::plain_attention(qkv, c.offsets(), c.heads);
+  const auto value = [&](std::int64_t token, std::int64_t part, std::int64_t head, std::int64_t d) {
+    return qkv[token][(part * 2 + head) * 2 + d].item<double>();
+  };
+  for (const std::int64_t token : {0, 2, 3, 5})
+    for (const std::int64_t head : {0, 1}) {
+      const std::int64_t begin = token < 3 ? 0 : token == 3 ? 3 : 4;
+      const std::int64_t end = token < 3 ? 3 : token == 3 ? 4 : 6;
+      double total = 0, sum[2] = {};
+      for (auto key = begin; key < end; ++key) {
+        double score = 0;
+        for (const int d : {0, 1}) score += value(token, 0, head, d) * value(key, 1, head, d);
+        const double weight = std::exp(score / std::sqrt(2.0));
+        total += weight;
+        for (const int d : {0, 1}) sum[d] += weight * value(key, 2, head, d);
+      }
+      for (const int d : {0, 1})
+        CATCH_CHECK(out[token][head * 2 + d].item<double>() == Approx(sum[d] / total));
+    }
+}
+
+CATCH_TEST_CASE("packed attention equals the plain one, for any lengths, heads and widths",
+                "[nn]") {
+  at::manual_seed(2);
+  for (const auto& c : {Case{{1}, 1, 64},
+                        {{5, 1, 0, 17, 64, 65, 0}, 4, 64},
+                        {{200, 7, 130}, 2, 32},
+                        {{97, 96, 95}, 3, 96},
+                        {{33, 100}, 2, 20},
+                        {{40, 3}, 1, 1},
+                        {{50, 51}, 2, 128},
+                        {{1000, 2}, 1, 64},
+                        {{4096}, 1, 64}}) {
+    const auto qkv = c.qkv();
+    CATCH_CHECK(nn::distance(nn::packed_attention(qkv, c.offsets(), c.heads),
+                             exact(qkv, c.offsets(), c.heads)) < 2e-6);
+  }
+}
+
+CATCH_TEST_CASE("gradients of packed attention equal the plain one's", "[nn]") {
+  at::manual_seed(3);
+  for (const auto& c : {Case{{5, 1, 0, 17, 17, 64}, 4, 64}, {{33, 100}, 2, 20}}) {
+    auto fast = c.qkv().set_requires_grad(true);
+    auto plain = fast.detach().to(at::kDouble).set_requires_grad(true);
+    const auto weights = at::randn({fast.size(0), c.heads * c.depth});
+    (nn::packed_attention(fast, c.offsets(), c.heads) * weights).sum().backward();
+    (nn::plain_attention(plain, c.offsets(), c.heads) * weights).sum().backward();
+    CATCH_CHECK(nn::distance(fast.grad(), plain.grad()) < 2e-6);
+  }
+}
+
+CATCH_TEST_CASE("dropout of attention keeps the mean and drops", "[nn]") {
+  at::manual_seed(4);
+  const auto qkv = at::cat({at::randn({300, 2 * 64}), at::ones({300, 64})}, 1);
+  const auto out = nn::packed_attention(qkv, {0, 300}, 1, 0.5);
+  CATCH_CHECK(out.mean().item<double>() == Approx(1).margin(0.05));
+  CATCH_CHECK(out.std().item<double>() > 0.01);
+}
+
+CATCH_TEST_CASE("no token at all is no error", "[nn]") {
+  for (const auto& offsets : {nn::Offsets{0}, {0, 0, 0}})
+    CATCH_CHECK(nn::packed_attention(at::empty({0, 24}), offsets, 2).sizes() ==
+                at::IntArrayRef({0, 8}));
+}
+
+CATCH_TEST_CASE("attention refuses what is no packed batch, and says why", "[nn]") {
+  const auto qkv = at::zeros({4, 24});
+  const auto refused = [&](const at::Tensor& x, const nn::Offsets& offsets, std::int64_t heads,
+                           const std::string& text) {
+    CATCH_CHECK_THROWS_WITH(nn::packed_attention(x, offsets, heads), Catch::Contains(text));
+    CATCH_CHECK_THROWS_WITH(nn::plain_attention(x, offsets, heads), Catch::Contains(text));
+  };
+  refused(qkv, {0, 5}, 2, "offsets of 4 tokens must rise from 0 to that number, not [0, 5]");
+  refused(qkv, {0, 3, 2, 4}, 2, "not [0, 3, 2, 4]");
+  refused(qkv, {1, 4}, 2, "not [1, 4]");
+  refused(qkv, {}, 2, "not []");
+  refused(qkv, {0, 4}, 5, "attention of 5 heads wants [tokens, 3 * heads * D]");
+  refused(qkv, {0, 4}, 0, "attention of 0 heads");
+  refused(qkv.to(at::kLong), {0, 4}, 2, "not [4, 24] of Long");
+  refused(qkv[0], {0, 4}, 2, "not [24] of Float");
+  CATCH_CHECK_THROWS_WITH(nn::packed_attention(qkv, {0, 4}, 2, 1.0),
+                          Catch::Contains("dropout of attention must be in [0, 1), not 1"));
+}
