@@ -187,7 +187,8 @@ class Scorer {
 
 Scores score(models::SequenceEncoder& encoder, const PerturbationQuestion& question,
              const PerturbationPlan& plan, std::int64_t begin, std::int64_t end,
-             const at::Tensor& states, const PerturbationRules& rules) {
+             const at::Tensor& states, const PerturbationRules& rules,
+             const std::function<void(std::int64_t done)>& note) {
   Scorer scorer(encoder, states, rules, end - begin);
   auto cell = std::upper_bound(plan.variants.begin(), plan.variants.end(), begin) -
               plan.variants.begin() - 1;
@@ -201,6 +202,7 @@ Scores score(models::SequenceEncoder& encoder, const PerturbationQuestion& quest
       const auto& set =
           plan.sets[static_cast<std::size_t>(sets[static_cast<std::size_t>(variant - first)])];
       scorer.add(variant - begin, *perturb(tokens, set, question.rules));
+      if (note) note(variant - begin);
     }
   }
   return scorer.finish();

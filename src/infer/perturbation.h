@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "infer/perturbation_plan.h"
@@ -38,9 +39,11 @@ struct Scores {
   std::vector<float> genes;
 };
 
-/// `states` [states, width] float64 on the host; may have no rows. Variants [begin, end).
+/// `states` [states, width] float64 on the host; may have no rows. Variants [begin, end). `note`
+/// hears now and then how many are done.
 Scores score(models::SequenceEncoder& encoder, const PerturbationQuestion& question,
              const PerturbationPlan& plan, std::int64_t begin, std::int64_t end,
-             const at::Tensor& states, const PerturbationRules& rules);
+             const at::Tensor& states, const PerturbationRules& rules,
+             const std::function<void(std::int64_t done)>& note = {});
 
 }  // namespace cellmill::infer
