@@ -8,3 +8,8 @@
 #else
 #define CELLMILL_CLONES
 #endif
+
+// Whether files can have a region for AVX-512 (#pragma GCC target), chosen at run time.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define CELLMILL_AVX512
+#endif

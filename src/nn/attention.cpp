@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "nn/attention_forward.h"
 
 namespace cellmill::nn {
 namespace {
@@ -95,6 +96,9 @@ at::Tensor packed_attention(const at::Tensor& qkv, const Offsets& offsets, std::
   check(qkv, offsets, heads);
   if (!(dropout >= 0 && dropout < 1))
     throw InternalError(fmt::format("dropout of attention must be in [0, 1), not {}", dropout));
+  const bool gradients = at::GradMode::is_enabled() && qkv.requires_grad();
+  const auto* kernel = gradients || dropout > 0 ? nullptr : kernel_for(qkv);
+  if (kernel) return attention_forward(*kernel, qkv.contiguous(), offsets, heads);
   return qkv.is_cuda() ? fused_on_device(qkv, offsets, heads, dropout)
                        : fused_on_host(qkv, offsets, heads, dropout);
 }

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "nn/attention_forward.h"
 #include "sparse_cells.h"
 
 using namespace cellmill;
@@ -59,22 +60,113 @@ CATCH_TEST_CASE("attention within packed sequences is softmax(Q K' / sqrt(D)) V 
     }
 }
 
+namespace {
+
+const std::vector<Case>& cases() {
+  static const std::vector<Case> all = {{{1}, 1, 64},           {{5, 1, 0, 17, 64, 65, 0}, 4, 64},
+                                        {{200, 7, 130}, 2, 32}, {{97, 96, 95}, 3, 96},
+                                        {{33, 100}, 2, 20},     {{40, 3}, 1, 1},
+                                        {{19, 80}, 3, 33},      {{50, 51}, 2, 128},
+                                        {{1000, 2}, 1, 64},     {{4096}, 1, 64}};
+  return all;
+}
+
+}  // namespace
+
 CATCH_TEST_CASE("packed attention equals the plain one, for any lengths, heads and widths",
                 "[nn]") {
   at::manual_seed(2);
-  for (const auto& c : {Case{{1}, 1, 64},
-                        {{5, 1, 0, 17, 64, 65, 0}, 4, 64},
-                        {{200, 7, 130}, 2, 32},
-                        {{97, 96, 95}, 3, 96},
-                        {{33, 100}, 2, 20},
-                        {{40, 3}, 1, 1},
-                        {{50, 51}, 2, 128},
-                        {{1000, 2}, 1, 64},
-                        {{4096}, 1, 64}}) {
+  for (const auto& c : cases()) {
     const auto qkv = c.qkv();
     CATCH_CHECK(nn::distance(nn::packed_attention(qkv, c.offsets(), c.heads),
                              exact(qkv, c.offsets(), c.heads)) < 2e-6);
   }
+}
+
+CATCH_TEST_CASE("attention of bfloat16 is as near as bfloat16 allows", "[nn]") {
+  at::manual_seed(5);
+  for (const auto& c : cases()) {
+    const auto qkv = c.qkv().to(at::kBFloat16);
+    const auto expected = exact(qkv, c.offsets(), c.heads);
+    const auto out = nn::packed_attention(qkv, c.offsets(), c.heads);
+    CATCH_CHECK(out.scalar_type() == at::kBFloat16);
+    CATCH_CHECK(nn::distance(out, expected) < 4e-3);
+    if (const auto* pairs = nn::emulated_pairs_kernel())
+      CATCH_CHECK(nn::distance(nn::attention_forward(*pairs, qkv, c.offsets(), c.heads), expected) <
+                  4e-3);
+  }
+}
+
+CATCH_TEST_CASE("pairs of bfloat16 that are exact give what float32 gives", "[nn]") {
+  const auto* pairs = nn::emulated_pairs_kernel();
+  if (!pairs) return;
+  // Scores 0 or far apart: weights are powers of two, so that nothing is rounded on the way.
+  for (const std::int64_t length : {1, 2, 3, 64, 65, 128}) {
+    auto qkv = at::zeros({length, 3 * 32});
+    qkv.narrow(1, 64, 32).copy_(at::arange(length * 32).view({length, 32}).remainder(64));
+    const auto values = qkv.to(at::kBFloat16);
+    CATCH_CHECK(at::equal(nn::attention_forward(*pairs, values, {0, length}, 1),
+                          nn::plain_attention(qkv, {0, length}, 1).to(at::kBFloat16)));
+    qkv.narrow(1, 0, 32).fill_(64);  // the last key takes all
+    qkv[length - 1].narrow(0, 32, 32).fill_(64);
+    CATCH_CHECK(
+        at::equal(nn::attention_forward(*pairs, qkv.to(at::kBFloat16), {0, length}, 1),
+                  qkv[length - 1].narrow(0, 64, 32).expand({length, 32}).to(at::kBFloat16)));
+  }
+}
+
+CATCH_TEST_CASE("attention stands large scores, rising, falling and all far below zero", "[nn]") {
+  at::manual_seed(6);
+  const std::int64_t length = 300;
+  for (const double size : {30.0, 1e3, -1e3, 1e6}) {
+    auto qkv = at::randn({length, 3 * 64});
+    qkv.narrow(1, 0, 64).fill_(1);
+    auto keys = qkv.narrow(1, 64, 64);
+    keys.mul_(0.01).add_(at::linspace(0.5, 1, length).unsqueeze(1) * (size / 64));
+    for (const auto& x :
+         {qkv, at::cat({qkv.narrow(1, 0, 64), keys.flip(0), qkv.narrow(1, 128, 64)}, 1)}) {
+      const auto out = nn::packed_attention(x, {0, length}, 1);
+      CATCH_CHECK(nn::distance(out, exact(x, {0, length}, 1)) < 1e-4 * std::max(1.0, size / 1e4));
+    }
+  }
+}
+
+CATCH_TEST_CASE("not a number stays in its sequence, and is not lost there", "[nn]") {
+  auto qkv = at::ones({70, 3 * 64});
+  qkv[10][64 + 5].fill_(std::nan(""));
+  const auto out = nn::packed_attention(qkv, {0, 30, 70}, 1);
+  CATCH_CHECK(out.narrow(0, 0, 30).isfinite().sum().item<std::int64_t>() == 0);
+  CATCH_CHECK(at::equal(out.narrow(0, 30, 40), at::ones({40, 64})));
+}
+
+CATCH_TEST_CASE("attention has the same bits for any threads and any neighbours", "[nn]") {
+  at::manual_seed(7);
+  const Case c{{700, 3, 250}, 3, 64};
+  const auto qkv = c.qkv();
+  const auto offsets = c.offsets();
+  if (!nn::kernel_for(qkv)) return;
+  const int before = at::get_num_threads();
+  at::set_num_threads(1);
+  const auto out = nn::packed_attention(qkv, offsets, c.heads);
+  for (const int threads : {2, 3}) {
+    at::set_num_threads(threads);
+    CATCH_CHECK(at::equal(nn::packed_attention(qkv, offsets, c.heads), out));
+  }
+  at::set_num_threads(before);
+  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
+    const auto n = offsets[i + 1] - offsets[i];
+    CATCH_CHECK(at::equal(nn::packed_attention(qkv.narrow(0, offsets[i], n), {0, n}, c.heads),
+                          out.narrow(0, offsets[i], n)));
+  }
+}
+
+CATCH_TEST_CASE("LibTorch's kernels, which other processors use, agree with ours", "[nn]") {
+  at::manual_seed(8);
+  const Case c{{5, 17, 17, 0, 64}, 4, 64};
+  const auto qkv = c.qkv();
+  const auto fused =
+      nn::packed_attention(qkv.clone().set_requires_grad(true), c.offsets(), c.heads);
+  CATCH_CHECK(nn::distance(nn::packed_attention(qkv, c.offsets(), c.heads), fused) < 1e-6);
 }
 
 CATCH_TEST_CASE("gradients of packed attention equal the plain one's", "[nn]") {

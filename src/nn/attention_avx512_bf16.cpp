@@ -1,0 +1,30 @@
+#include "base/instruction_sets.h"
+
+#ifdef CELLMILL_AVX512
+#include <immintrin.h>
+
+#pragma GCC push_options
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"  // gcc 12 warns of its own intrinsics
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,fma,avx512bf16")
+#include "nn/attention_avx512.h"
+#include "nn/attention_tiles.h"
+
+namespace cellmill::nn {
+namespace {
+
+struct NativeDot {
+  CELLMILL_INLINE static __m512 add(__m512 sum, __m512 a, __m512 b) {
+    return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+  }
+};
+
+}  // namespace
+
+const HeadKernel kAvx512Pairs = kernel_of<Pairs<NativeDot>>();
+
+}  // namespace cellmill::nn
+#pragma GCC diagnostic pop
+#pragma GCC pop_options
+#endif
