@@ -12,8 +12,8 @@ int golden_command(comm::World& world, const Arguments& arguments) {
   std::string folder, compute = "plain", device = "cpu";
   config::CommandLine line(
       "cellmill golden",
-      "Runs every golden case of a folder: five training steps against another "
-      "implementation's outputs, losses, gradients, moments and step counts.");
+      "Runs every golden case of a folder and of the folders in it: training steps against "
+      "another\nimplementation's outputs, losses, gradients, moments and step counts.");
   line.positional("folder", &folder, "holds NAME.f32.safetensors and NAME.f64.safetensors");
   line.option("compute", &compute, "form of the step; outputs over genes are compared in plain",
               config::Need::kOptional, config::one_of({"plain", "dense", "factored"}));
@@ -25,7 +25,7 @@ int golden_command(comm::World& world, const Arguments& arguments) {
   }
   std::vector<std::string> cases;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, error)) {
     const auto path = entry.path().string();
     if (path.ends_with(".f32.safetensors") || path.ends_with(".f64.safetensors"))
       cases.push_back(path);
@@ -46,8 +46,9 @@ int golden_command(comm::World& world, const Arguments& arguments) {
     (result.verdict == Verdict::kPassed   ? passed
      : result.verdict == Verdict::kFailed ? failed
                                           : skipped)++;
-    say(world, fmt::format("{}: {} ({})", word, std::filesystem::path(path).filename().string(),
-                           result.text));
+    say(world,
+        fmt::format("{}: {} ({})", word,
+                    std::filesystem::path(path).lexically_relative(folder).string(), result.text));
   }
   say(world, fmt::format("{} passed, {} failed, {} skipped", passed, failed, skipped));
   return failed == 0 ? 0 : 1;

@@ -24,7 +24,8 @@ enum class Use : std::uint64_t {
   kPack,
   kNoise,
   kDropout,
-  kProbe
+  kProbe,
+  kMask
 };
 
 inline std::uint64_t mix(std::uint64_t x) {

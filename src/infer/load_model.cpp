@@ -66,14 +66,14 @@ void copy_in(at::Tensor target, const std::string& name, const checkpoint::State
   target.copy_(found->second);
 }
 
+}  // namespace
+
 c10::Device pick_device(const std::string& name) {
   if (name == "cpu" || (name == "auto" && !at::hasCUDA())) return c10::kCPU;
   if (!at::hasCUDA())
     throw UsageError("--device cuda: there is no CUDA device, or this build has no CUDA");
   return c10::Device(c10::kCUDA, 0);
 }
-
-}  // namespace
 
 fs::path find_checkpoint(const fs::path& where, std::vector<std::string>& notes) {
   if (!fs::exists(where))
@@ -111,6 +111,9 @@ LoadedModel load_model(const fs::path& where, const std::string& device) {
   config::read(
       section,
       {{{(loaded.checkpoint / "config").string(), section_of(loaded.config, "model")}}, {}});
+  constexpr std::string_view kText = "model_text/";
+  for (const auto& [name, text] : state.texts)
+    if (name.starts_with(kText)) section.model.texts[name.substr(kText.size())] = text;
   loaded.model = models::make_model(section.model, loaded.vocabulary, 0, at::kFloat);
   for (const models::Group& group : loaded.model->groups())
     for (const models::Parameter& parameter : group.parameters)

@@ -34,6 +34,9 @@ struct LoadedModel {
 /// or of another shape than the settings say.
 LoadedModel load_model(const std::filesystem::path& where, const std::string& device);
 
+/// auto, cpu or cuda; throws UsageError for cuda where there is none.
+c10::Device pick_device(const std::string& name);
+
 /// "cycle_autoencoder, ...": the models of the table that can; "" if none can.
 std::string models_that(bool (*can)(models::Model&));
 

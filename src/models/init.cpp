@@ -1,6 +1,7 @@
 #include "models/init.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include "base/random.h"
 
@@ -31,6 +32,20 @@ at::Tensor unit_columns(std::uint64_t seed, const std::string& name,
                         at::ScalarType dtype) {
   const auto values = uniform(seed, name, shape, 0, 1, at::kDouble);
   return (values / values.norm(2, dimension, /*keepdim=*/true)).to(dtype);
+}
+
+at::Tensor normal(std::uint64_t seed, const std::string& name,
+                  const std::vector<std::int64_t>& shape, double deviation, at::ScalarType dtype) {
+  constexpr std::uint64_t kStride = 0x9e3779b97f4a7c15ULL;  // SplitMix64's
+  auto values = at::empty(shape, at::kDouble);
+  auto* v = values.mutable_data_ptr<double>();
+  const auto first = random::bits(random::Use::kInit, {seed, key_of(name)});
+  at::parallel_for(0, values.numel(), 1 << 14, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = begin; i < end; ++i)
+      v[i] =
+          deviation * random::normal(random::mix(first + static_cast<std::uint64_t>(i) * kStride));
+  });
+  return values.to(dtype);
 }
 
 }  // namespace cellmill::models

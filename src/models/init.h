@@ -22,4 +22,8 @@ at::Tensor unit_columns(std::uint64_t seed, const std::string& name,
                         const std::vector<std::int64_t>& shape, std::int64_t dimension,
                         at::ScalarType dtype);
 
+/// Normal about 0. Threads share the work; the values do not depend on them.
+at::Tensor normal(std::uint64_t seed, const std::string& name,
+                  const std::vector<std::int64_t>& shape, double deviation, at::ScalarType dtype);
+
 }  // namespace cellmill::models

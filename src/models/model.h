@@ -97,6 +97,12 @@ class Model {
   virtual std::vector<Group> groups() = 0;
   /// Tensors that are saved but not trained (means of populations, ...).
   virtual std::vector<std::pair<std::string, at::Tensor>> buffers() { return {}; }
+  /// Texts without which the tensors mean nothing (a dictionary, ...): saved with them, handed back
+  /// through ModelOptions::texts, and must be the same where a run goes on.
+  virtual std::vector<std::pair<std::string, std::string>> texts() { return {}; }
+  /// Called where a run begins, not where it goes on: initial values from elsewhere. May throw what
+  /// reading files throws.
+  virtual void start() {}
   virtual Losses losses(const data::Batch& batch, const StepContext& context) = 0;
   /// Projections such as non-negative weights. Called after every step.
   virtual void after_step() = 0;

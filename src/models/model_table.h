@@ -1,6 +1,7 @@
 #pragma once
 // The table of models: name -> options -> model. A new model adds one member, one section line and
 // two cases here.
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "models/cycle_autoencoder.h"
 #include "models/factor_model.h"
 #include "models/model.h"
+#include "models/rank_encoder_options.h"
 #include "models/step_cost.h"
 
 namespace cellmill::models {
@@ -17,6 +19,10 @@ struct ModelOptions {
   std::string name = "cycle_autoencoder";
   CycleAutoencoderOptions cycle_autoencoder;
   FactorOptions factor_model;
+  RankEncoderOptions rank_encoder;
+  /// Not settings: what a checkpoint kept of the files that settings name (Model::texts). What is
+  /// not here is read from its file.
+  std::map<std::string, std::string> texts;
 };
 void describe(config::Schema& schema, ModelOptions& options);
 

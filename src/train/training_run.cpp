@@ -55,6 +55,7 @@ TrainingRun::TrainingRun(comm::World& world, const RunOptions& options, const st
   if (o_.train.max_steps > 0) total_steps_ = std::min(total_steps_, o_.train.max_steps);
   open_folder(start);
   resumed_ = start == Start::kResume && resume();
+  if (!resumed_) comm::agree(*world_.host_world, [&] { model_->start(); });
   if (!resumed_ && model_->needs_survey()) {
     comm::set_phase("surveying the training cells");
     auto cells = loader(split_.train, false);

@@ -33,6 +33,7 @@ checkpoint::State to_checkpoint(const TrainingState& state, models::Model& model
   checkpoint::State saved;
   for (auto& [name, tensor] : tensors_of(model, optimisers)) saved.tensors[name] = tensor;
   saved.texts = {{"config", config}, {"model", model.name()}};
+  for (const auto& [name, text] : model.texts()) saved.texts["model_text/" + name] = text;
   saved.numbers = {{"step", state.steps},
                    {"epoch", state.position.epoch},
                    {"epoch_step", state.position.step},
@@ -61,6 +62,13 @@ TrainingState from_checkpoint(const checkpoint::State& saved, const std::string&
     known.fields.push_back({name, saved.lists.at("categories/" + name)});
   }
   data::check_vocabulary(known, vocabulary, from);
+  for (const auto& [name, text] : model.texts()) {
+    const auto found = saved.texts.find("model_text/" + name);
+    if (found == saved.texts.end() || found->second != text)
+      throw DataError({from, "text " + name, "that of the run file", "another"},
+                      "the checkpoint does not fit the model",
+                      "go on with the " + name + " that the run was begun with");
+  }
 
   const at::NoGradGuard no_gradients;
   for (auto& optimiser : optimisers) optimiser.make_moments();

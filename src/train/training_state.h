@@ -30,14 +30,16 @@ struct TrainingState {
 };
 
 /// Keys: tensors "model/<parameter>", "model_buffer/<name>",
-/// "optimiser/<group>/<moment1|moment2|steps>/<parameter>"; texts "config", "model"; lists "genes",
-/// "fields", "categories/<field>"; numbers and reals as named here.
+/// "optimiser/<group>/<moment1|moment2|steps>/<parameter>"; texts "config", "model",
+/// "model_text/<name>"; lists "genes", "fields", "categories/<field>"; numbers and reals as named
+/// here.
 checkpoint::State to_checkpoint(const TrainingState& state, models::Model& model,
                                 const std::vector<AdamW>& optimisers,
                                 const data::Vocabulary& vocabulary, const std::string& config);
 
 /// Copies into the model and optimisers. Throws DataError (file: `from`) if fields, categories or
-/// genes differ from `vocabulary`, or a tensor is missing or of another shape.
+/// genes differ from `vocabulary`, a text of the model differs, or a tensor is missing or of
+/// another shape.
 TrainingState from_checkpoint(const checkpoint::State& saved, const std::string& from,
                               models::Model& model, std::vector<AdamW>& optimisers,
                               const data::Vocabulary& vocabulary);

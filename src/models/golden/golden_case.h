@@ -1,10 +1,11 @@
 #pragma once
-// A golden case: five training steps of a model whose every output, loss, gradient and moment
-// another implementation (plain PyTorch) wrote into one file. A case knows its model, how the
+// A golden case: training steps of a model whose every output, loss, gradient and moment another
+// implementation (plain PyTorch) wrote into one file. A case knows its model, how the
 // file's inputs become losses, and what the file calls our tensors; train/golden.h runs and judges
 // it.
 #include <ATen/core/Tensor.h>
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -41,6 +42,8 @@ class GoldenCase {
   virtual std::map<std::string, std::string> moment_names() const = 0;
   virtual std::string parameter_name(const std::string& ours) const { return ours; }
   virtual GoldenTolerance tolerance() const = 0;
+  /// That the file has losses of; of the first it has gradients. 0: it has outputs alone.
+  virtual int steps() const { return 5; }
 
   const at::Tensor& tensor(const std::string& name) const { return tensors.at(name); }
   std::string unsupported;  ///< why the case cannot run, or empty
@@ -59,5 +62,8 @@ std::unique_ptr<GoldenCase> read_cycle_case(const io::Json& config,
 std::unique_ptr<GoldenCase> read_factor_case(const io::Json& config,
                                              std::map<std::string, at::Tensor> tensors,
                                              double float32_differs);
+/// Of the folder that holds the case, config.json and model.safetensors.
+std::unique_ptr<GoldenCase> read_rank_case(const std::filesystem::path& folder,
+                                           std::map<std::string, at::Tensor> tensors);
 
 }  // namespace cellmill::models

@@ -1,0 +1,18 @@
+#pragma once
+// Dropout whose draws are a function of keys, one a row, and a place in the network: the same
+// whatever the batch, the number of ranks or the device.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace cellmill::nn {
+
+/// keys [n] int64 on the host -> [n, width] float32 on the host: 0 with probability `rate` (to
+/// 1/65,536), else 1 / (1 - that).
+at::Tensor keep_mask(const at::Tensor& keys, std::int64_t place, std::int64_t width, double rate);
+
+/// x [n, width] times its mask; differentiable.
+at::Tensor keyed_dropout(const at::Tensor& x, const at::Tensor& keys, std::int64_t place,
+                         double rate);
+
+}  // namespace cellmill::nn
