@@ -54,6 +54,11 @@ class H5adResult : public ResultFile {
       file_.reserve<float>(object(name), {cells(), genes()});
       mark_encoding(file_, object(name), "array", "0.2.0");
     }
+    for (const auto& [name, columns] : layout_.obsm) {
+      const std::string place = object("obsm/" + name);
+      file_.reserve<float>(place, {cells(), columns});
+      mark_encoding(file_, place, "array", "0.2.0");
+    }
   }
 
   void append(const std::string& matrix, const at::Tensor& rows) override {
@@ -66,8 +71,8 @@ class H5adResult : public ResultFile {
   }
 
   void finish(const Annotations& annotations) override {
-    for (const std::string& name : layout_.matrices)
-      if (written_[name] != cells()) throw InternalError(name + " does not have every cell");
+    for (const std::string& name : layout_.matrices) check_whole(name);
+    for (const auto& [name, columns] : layout_.obsm) check_whole("obsm/" + name);
     write_frame(file_, "/obs", layout_.cells, annotations.obs);
     write_frame(file_, "/var", layout_.genes, annotations.var);
     for (const Embedding& e : annotations.obsm) {
@@ -89,7 +94,11 @@ class H5adResult : public ResultFile {
 
  private:
   static std::string object(const std::string& matrix) {
+    if (matrix.starts_with("obsm/")) return "/obsm/" + plain_name(matrix.substr(5));
     return matrix == "X" ? "/X" : "/layers/" + plain_name(matrix);
+  }
+  void check_whole(const std::string& matrix) {
+    if (written_[matrix] != cells()) throw InternalError(matrix + " does not have every cell");
   }
   std::int64_t cells() const { return static_cast<std::int64_t>(layout_.cells.size()); }
   std::int64_t genes() const { return static_cast<std::int64_t>(layout_.genes.size()); }

@@ -51,10 +51,8 @@ class NpzResult : public ResultFile {
     }
     file.add("cells", layout_.cells);
     file.add("genes", layout_.genes);
-    for (const Column& column : annotations.obs)
-      std::visit(AddColumn{file, "obs/" + column.name}, column.values);
-    for (const Column& column : annotations.var)
-      std::visit(AddColumn{file, "var/" + column.name}, column.values);
+    for (const Column& column : annotations.obs) add_column(file, "obs/" + column.name, column);
+    for (const Column& column : annotations.var) add_column(file, "var/" + column.name, column);
     for (const Embedding& e : annotations.obsm) {
       file.add("obsm/" + e.name, numbers(e.values.contiguous()),
                {e.values.size(0), e.values.size(1)});
@@ -72,6 +70,10 @@ class NpzResult : public ResultFile {
 };
 
 }  // namespace
+
+void add_column(io::NpzWriter& file, const std::string& name, const Column& column) {
+  std::visit(AddColumn{file, name}, column.values);
+}
 
 std::unique_ptr<ResultFile> make_npz_result(const std::string& path, ResultLayout layout) {
   return std::make_unique<NpzResult>(path, std::move(layout));

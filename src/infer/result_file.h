@@ -16,6 +16,10 @@
 #include <variant>
 #include <vector>
 
+namespace cellmill::io {
+class NpzWriter;
+}
+
 namespace cellmill::infer {
 
 struct Categorical {
@@ -45,12 +49,15 @@ struct Annotations {
 struct ResultLayout {
   std::vector<std::string> cells, genes;
   std::vector<std::string> matrices;  ///< "X" and names of layers; may be empty
+  /// .h5ad: embeddings too large to hold, by name and columns; rows go to "obsm/NAME".
+  std::map<std::string, std::int64_t> obsm = {};
 };
 
 class ResultFile {
  public:
   virtual ~ResultFile() = default;
-  /// The next rows of a matrix, [n, genes] float32 on the host; every matrix gets every cell once.
+  /// The next rows of a matrix, [n, genes] float32 on the host, or of an embedding; each gets every
+  /// cell once.
   virtual void append(const std::string& matrix, const at::Tensor& rows) = 0;
   /// Writes the annotations and publishes the file. Throws DataError (74).
   virtual void finish(const Annotations& annotations) = 0;
@@ -66,5 +73,8 @@ void check_result_folder(const std::string& path);
 std::unique_ptr<ResultFile> make_h5ad_result(const std::string& path, ResultLayout layout);
 std::unique_ptr<ResultFile> make_npz_result(const std::string& path, ResultLayout layout);
 std::unique_ptr<ResultFile> make_csv_result(const std::string& path, ResultLayout layout);
+
+/// A column as an array of an .npz: texts, numbers, or 0 and 1.
+void add_column(io::NpzWriter& file, const std::string& name, const Column& column);
 
 }  // namespace cellmill::infer

@@ -55,20 +55,27 @@ void check_values(const CsrFile& matrix, const std::string& path) {
           "is not finite");
 }
 
-/// Version 1 header and `bytes`: numpy.lib.format.write_array.
-Bytes npy(const std::string& descr, const Shape& shape, const void* data, std::size_t bytes) {
+/// numpy.lib.format, version 1; as long as `bytes`, if that is more than it needs.
+std::string npy_header(const std::string& descr, const Shape& shape, std::size_t bytes = 0) {
   std::string sizes;
   for (std::int64_t extent : shape) sizes += std::to_string(extent) + ", ";
   if (shape.size() > 1) sizes.resize(sizes.size() - 2);
   if (shape.size() == 1) sizes.pop_back();
   std::string header =
       "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" + sizes + "), }";
-  header.append(63 - (10 + header.size()) % 64, ' ') += '\n';
+  header.append(63 - (10 + header.size()) % 64, ' ');
+  if (11 + header.size() < bytes) header.append(bytes - 11 - header.size(), ' ');
+  header += '\n';
   std::string text = "\x93NUMPY";
   text += '\1';
   text += '\0';
   put<std::uint16_t>(text, static_cast<std::uint16_t>(header.size()));
-  text += header;
+  return text + header;
+}
+
+/// Version 1 header and `bytes`: numpy.lib.format.write_array.
+Bytes npy(const std::string& descr, const Shape& shape, const void* data, std::size_t bytes) {
+  const std::string text = npy_header(descr, shape);
   Bytes result(text.begin(), text.end());
   const auto* from = static_cast<const std::uint8_t*>(data);
   result.insert(result.end(), from, from + bytes);
@@ -222,6 +229,30 @@ void NpzWriter::close() {
     for (const auto& [name, bytes] : members_) zip.add(name + ".npy", bytes, false);
     zip.close();
   });
+}
+
+namespace {
+constexpr std::size_t kRowsHeader = 192;  // room for any shape
+}
+
+NpzRowsWriter::NpzRowsWriter(const std::string& path, const std::string& name, std::int64_t columns)
+    : zip_(std::make_unique<ZipWriter>(path)), columns_(columns), others_(path) {
+  zip_->begin(name + ".npy", kRowsHeader);
+}
+
+NpzRowsWriter::~NpzRowsWriter() = default;
+
+void NpzRowsWriter::append(std::span<const float> rows) {
+  zip_->append({reinterpret_cast<const std::uint8_t*>(rows.data()), rows.size_bytes()});
+  values_ += static_cast<std::int64_t>(rows.size());
+}
+
+void NpzRowsWriter::close() {
+  const std::string header =
+      npy_header("<f4", {columns_ > 0 ? values_ / columns_ : 0, columns_}, kRowsHeader);
+  zip_->end({reinterpret_cast<const std::uint8_t*>(header.data()), header.size()});
+  for (const auto& [name, bytes] : others_.members_) zip_->add(name + ".npy", bytes, false);
+  zip_->close();
 }
 
 }  // namespace cellmill::io

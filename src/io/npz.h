@@ -3,6 +3,7 @@
 // converted; object arrays (pickles) are refused. Errors are DataError with file and member.
 // Format: numpy/lib/format.py (versions 1 to 3), scipy/sparse/_matrix_io.py.
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 namespace cellmill::io {
 
 class ZipFile;
+class ZipWriter;
 struct ZipMember;
 
 struct NpyArray {
@@ -89,8 +91,26 @@ class NpzWriter {
   void close();                                      ///< publishes the file
 
  private:
+  friend class NpzRowsWriter;
   std::string path_;
   std::vector<std::pair<std::string, std::vector<std::uint8_t>>> members_;
+};
+
+/// The same with one array in front that is written row by row, of any size; the others are held.
+/// `path` must not exist; nothing is promised before `close`.
+class NpzRowsWriter {
+ public:
+  /// `name`: float32 [rows, columns].
+  NpzRowsWriter(const std::string& path, const std::string& name, std::int64_t columns);
+  ~NpzRowsWriter();
+  void append(std::span<const float> rows);
+  NpzWriter& others() { return others_; }
+  void close();
+
+ private:
+  std::unique_ptr<ZipWriter> zip_;
+  std::int64_t columns_, values_ = 0;
+  NpzWriter others_;
 };
 
 }  // namespace cellmill::io

@@ -48,12 +48,17 @@ class ZipWriter {
  public:
   explicit ZipWriter(const std::string& path);  ///< `path` must not exist
   void add(const std::string& name, std::span<const std::uint8_t> bytes, bool compressed);
+  /// A stored member that is too large to hold: `head` bytes that are known at its end only, then
+  /// what is appended.
+  void begin(const std::string& name, std::size_t head);
+  void append(std::span<const std::uint8_t> bytes);
+  void end(std::span<const std::uint8_t> head);
   void close();
 
  private:
   Descriptor file_;
   std::uint64_t offset_ = 0;
-  std::vector<ZipMember> members_;
+  std::vector<ZipMember> members_;  // between begin and end the last one grows
 };
 
 }  // namespace cellmill::io

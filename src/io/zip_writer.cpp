@@ -86,6 +86,26 @@ std::string end_records(std::uint64_t offset, std::uint64_t bytes, std::uint64_t
   return end;
 }
 
+// CRC-32 is a polynomial over two elements, the highest power in the lowest bit: that of `a` and
+// `b` one after the other is crc(a) x^(8 bytes of b) + crc(b).
+std::uint32_t product(std::uint32_t a, std::uint32_t b) {
+  std::uint32_t sum = 0;
+  for (std::uint32_t bit = 1u << 31; bit != 0; bit >>= 1) {
+    if (a & bit) sum ^= b;
+    b = b >> 1 ^ (b & 1 ? 0xEDB88320u : 0);
+  }
+  return sum;
+}
+
+std::uint32_t power_of_x8(std::uint64_t exponent) {
+  std::uint32_t power = 1u << 31;  // 1
+  for (std::uint32_t square = 1u << 23; exponent > 0; exponent >>= 1) {
+    if (exponent & 1) power = product(power, square);
+    square = product(square, square);
+  }
+  return power;
+}
+
 std::vector<std::uint8_t> deflate(std::span<const std::uint8_t> bytes) {
   std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> deflater(
       libdeflate_alloc_compressor(6), &libdeflate_free_compressor);
@@ -114,6 +134,32 @@ void ZipWriter::add(const std::string& name, std::span<const std::uint8_t> bytes
   file_.write(stored.data(), stored.size());
   offset_ += header.size() + stored.size();
   members_.push_back(std::move(member));
+}
+
+void ZipWriter::begin(const std::string& name, std::size_t head) {
+  members_.push_back({.name = name, .offset = offset_, .crc = libdeflate_crc32(0, nullptr, 0)});
+  const std::string room(local_header(members_.back()).size() + head, '\0');
+  file_.write(room.data(), room.size());
+  offset_ += room.size();
+}
+
+void ZipWriter::append(std::span<const std::uint8_t> bytes) {
+  ZipMember& member = members_.back();
+  file_.write(bytes.data(), bytes.size());
+  member.crc = libdeflate_crc32(member.crc, bytes.data(), bytes.size());
+  member.bytes += bytes.size();
+  offset_ += bytes.size();
+}
+
+void ZipWriter::end(std::span<const std::uint8_t> head) {
+  ZipMember& member = members_.back();
+  const auto first = libdeflate_crc32(0, head.data(), head.size());
+  member.crc ^= product(first, power_of_x8(member.bytes));
+  member.bytes += head.size();
+  member.stored_bytes = member.bytes;
+  std::string start = local_header(member);
+  start.append(reinterpret_cast<const char*>(head.data()), head.size());
+  file_.write_at(start.data(), start.size(), member.offset);
 }
 
 void ZipWriter::close() {

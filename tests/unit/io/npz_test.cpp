@@ -202,6 +202,26 @@ CATCH_TEST_CASE("npy headers are read by their grammar alone", "[npz]") {
                    Contains("f: member m: is no npy array"));
 }
 
+CATCH_TEST_CASE("rows of unknown number are written as they come", "[npz]") {
+  Scratch scratch;
+  for (const std::size_t rows : {0, 1, 3, 70000}) {
+    const std::string path = scratch / (std::to_string(rows) + ".npz");
+    std::vector<float> values(rows * 2);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+    NpzRowsWriter writer(path, "embeddings", 2);
+    for (std::size_t i = 0; i < rows; i += 1000)
+      writer.append(std::span(values).subspan(2 * i, 2 * std::min<std::size_t>(1000, rows - i)));
+    writer.others().add("names", {"a", "b"});
+    writer.close();
+    ZipFile zip(path);  // compares CRC-32
+    const auto all = parse_npy(zip.read(*zip.find("embeddings.npy")), "", "");
+    CATCH_CHECK(all.shape == Ints{static_cast<std::int64_t>(rows), 2});
+    CATCH_CHECK(all.to_float("", "") == values);
+    CATCH_CHECK(parse_npy(zip.read(*zip.find("names.npy")), "", "").to_strings("", "") ==
+                std::vector<std::string>{"a", "b"});
+  }
+}
+
 CATCH_TEST_CASE("arrays come back as they were written", "[npz]") {
   Scratch scratch;
   std::vector<float> values{1, 2, 3, 4, 5, 6};

@@ -1,0 +1,136 @@
+#include "infer/cell_sequences.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "base/log.h"
+#include "base/nearest.h"
+#include "data/metadata_command.h"
+#include "data/sources/h5ad_obs.h"
+#include "data/store/pack_store.h"
+#include "io/hdf5.h"
+
+namespace cellmill::infer {
+namespace {
+
+bool is_h5ad(const std::string& path) { return std::filesystem::path(path).extension() == ".h5ad"; }
+
+std::vector<std::string> fields_of_h5ad(const CellsOptions& options) {
+  if (!std::filesystem::exists(options.path)) return {};
+  const auto there = data::categorical_columns(io::H5File::open(options.path));
+  for (const std::string& column : options.columns)
+    if (std::find(there.begin(), there.end(), column) == there.end())
+      throw DataError({options.path, "/obs", "a column '" + column + "' of categories", {}},
+                      "no such column", did_you_mean(column, there));
+  return options.columns.empty() ? there : options.columns;
+}
+
+data::SourceOptions source_options(const CellsOptions& options,
+                                   const data::GeneDictionary& dictionary) {
+  data::SourceOptions source;
+  source.path = options.path;
+  source.metadata = options.metadata;
+  source.genes = options.genes;
+  source.layer = options.layer;
+  source.orientation = options.orientation;
+  source.takes_counts = true;
+  source.fields = options.columns;
+  source.known_genes = dictionary.tokens;
+  for (const auto& [name, gene] : dictionary.names) source.known_genes.push_back(name);
+  if (data::is_pack_store(options.path)) return source;
+  if (is_h5ad(options.path)) {
+    source.fields = fields_of_h5ad(options);
+    if (source.fields.empty()) source.metadata = "none";
+  } else if (options.metadata.empty() && options.columns.empty() &&
+             !std::filesystem::exists(data::metadata_folder(source) + "/labels.h5")) {
+    source.metadata = "none";
+  }
+  return source;
+}
+
+std::vector<std::string> cell_names(const std::string& path, const data::ChunkSource& source) {
+  if (is_h5ad(path)) return data::read_index(io::H5File::open(path), "/obs");
+  std::vector<std::string> names = source.cell_names();
+  if (names.empty())
+    for (std::int64_t i = 0; i < source.cells(); ++i) names.push_back(fmt::format("cell{}", i));
+  return names;
+}
+
+void check_genes(const std::vector<std::string>& genes, const std::string& path) {
+  for (std::size_t i = 0; i < genes.size(); ++i)
+    if (genes[i].empty() || genes[i] == "nan" || genes[i] == "<NA>")
+      throw DataError({path, fmt::format("gene {}", i), "an Ensembl id or a symbol",
+                       genes[i].empty() ? "nothing" : genes[i]},
+                      "a gene has no name", "leave such columns away");
+}
+
+}  // namespace
+
+CellSequences::CellSequences(const CellsOptions& options, const data::GeneDictionary& dictionary,
+                             data::RankOptions ranks)
+    : options_(options), source_(data::open_source(source_options(options, dictionary))) {
+  const auto& genes = source_->vocabulary().genes;
+  check_genes(genes, options.path);
+  cells_ = source_->cells();
+  names_ = cell_names(options.path, *source_);
+  try {
+    tokenizer_ = std::make_unique<data::RankTokenizer>(genes, dictionary, ranks, ranked_);
+  } catch (const DataError& error) {
+    throw Error(error.code(), options.path + ": " + error.what(), error.hint());
+  }
+  const auto& match = tokenizer_->match();
+  log::info("{}: {} cells; {} of {} genes are in the dictionary{}", options.path, cells_,
+            match.found, match.columns,
+            match.summed > 0 ? fmt::format(", {} of them summed", match.summed) : "");
+}
+
+const data::Chunk& CellSequences::rows(std::int64_t chunk, std::int64_t begin, std::int64_t end) {
+  if (source_->reads_rows()) {
+    chunk_.clear();
+    source_->read(chunk, begin, end, chunk_);
+  } else if (kept_ != chunk) {
+    kept_ = -1;
+    chunk_ = source_->load(chunk);
+    kept_ = chunk;
+  }
+  return chunk_;
+}
+
+void CellSequences::check_counts(const data::Chunk& rows, std::int64_t first_cell) const {
+  if (ranked_ || options_.fractions) return;
+  const auto fraction = std::find_if(rows.values.begin(), rows.values.end(),
+                                     [](float value) { return value != std::floor(value); });
+  if (fraction == rows.values.end()) return;
+  const auto at = fraction - rows.values.begin();
+  const auto row = std::upper_bound(rows.indptr.begin(), rows.indptr.end(), at) - 1;
+  throw DataError(
+      {options_.path,
+       fmt::format("cell {}, gene {}", first_cell + (row - rows.indptr.begin()),
+                   source_->vocabulary().genes[static_cast<std::size_t>(rows.indices[at])]),
+       "a raw count", fmt::format("{}", *fraction)},
+      "the values are no raw counts",
+      "name where the counts are (--layer); --fractions takes counts that are no whole numbers");
+}
+
+CellSequences::Part CellSequences::read(std::int64_t begin, std::int64_t end) {
+  Part part;
+  const auto fields = static_cast<std::int64_t>(source_->vocabulary().fields.size());
+  for (const data::ChunkInfo& info : source_->index()) {
+    const std::int64_t from = std::max(begin - info.first_cell, std::int64_t{0});
+    const std::int64_t to = std::min(end - info.first_cell, info.rows);
+    if (from >= to) continue;
+    const data::Chunk& held = rows(info.id, from, to);
+    const std::int64_t first = source_->reads_rows() ? 0 : from;  // of the rows held
+    check_counts(held, info.first_cell + from - first);
+    tokenizer_->append(held.indptr.data() + first, held.indices.data(), held.values.data(),
+                       to - from, part.sequences, options_.threads);
+    part.labels.insert(part.labels.end(), held.labels.begin() + first * fields,
+                       held.labels.begin() + (first + to - from) * fields);
+  }
+  return part;
+}
+
+}  // namespace cellmill::infer
