@@ -49,7 +49,7 @@ CATCH_TEST_CASE("the two conventions count layers one apart") {
 CATCH_TEST_CASE("a cell is the mean of its genes, without <cls> and <eos>") {
   const auto d = with_specials();
   const auto cells = cells_of({{2, 4, 5, 3}, {2, 3}, {}, {2, 6, 3}});
-  CATCH_CHECK(gene_rows(cells, d) == std::vector<Rows>{{1, 3}, {5, 5}, {6, 6}, {7, 8}});
+  CATCH_CHECK((gene_rows(cells, d) == std::vector<Rows>{{1, 3}, {5, 5}, {6, 6}, {7, 8}}));
   const at::Tensor hidden = at::arange(18, at::kFloat).reshape({9, 2});
   const at::Tensor means = pooled(hidden, cells, Pooling::kCell, d);
   CATCH_CHECK(means[0].equal(at::tensor({3.f, 4.f})));
@@ -74,7 +74,7 @@ CATCH_TEST_CASE("mode cls is the first token, and V1 has none") {
 CATCH_TEST_CASE("V1 tokens 2 and 3 are genes") {
   auto d = with_specials();
   d.cls = d.eos = -1;
-  CATCH_CHECK(gene_rows(cells_of({{2, 4, 3}}), d) == std::vector<Rows>{{0, 3}});
+  CATCH_CHECK((gene_rows(cells_of({{2, 4, 3}}), d) == std::vector<Rows>{{0, 3}}));
 }
 
 CATCH_TEST_CASE("means of genes do not depend on the order of cells or who adds them") {
