@@ -39,7 +39,7 @@ at::Tensor FrozenEncoder::packed(const data::Sequences& sequences, std::int64_t 
   auto x = nn::embed(embedding_, tokens_of(sequences).to(device),
                      positions_of(sequences.offsets).to(device), form_);
   for (std::int64_t k = 0; k < layer; ++k)
-    x = nn::encoder_layer(layers_[static_cast<std::size_t>(k)], x, sequences.offsets, form_, k);
+    x = nn::encoder_layer(layers_[static_cast<std::size_t>(k)], x, sequences.offsets, form_);
   return x;
 }
 

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <unordered_set>
+
 #include "base/error.h"
 #include "base/format.h"
 #include "base/log.h"
@@ -99,10 +101,14 @@ MaskedCells RankEncoder::masked(const data::Batch& batch, std::uint64_t seed,
 at::Tensor RankEncoder::logits(const MaskedCells& cells, const RankDropoutOptions& dropout) const {
   const auto device = network_.head().bias.device();
   const auto tokens = at::tensor(at::ArrayRef<std::int32_t>(cells.shown.tokens), at::kInt);
-  const auto hidden = network_.hidden(tokens.to(device), cells.shown.offsets, layers(),
-                                      {dropout.hidden, dropout.attention, tensor_of(cells.keys)});
-  const auto chosen = hidden.index_select(0, tensor_of(cells.places).to(device));
-  const auto logits = nn::masked_logits(network_.head(), chosen, network_.form());
+  nn::ChosenRows chosen{tensor_of(cells.places).to(device), {0}};
+  for (std::size_t i = 0, k = 0; i + 1 < cells.shown.offsets.size(); ++i) {
+    while (k < cells.places.size() && cells.places[k] < cells.shown.offsets[i + 1]) ++k;
+    chosen.offsets.push_back(static_cast<std::int64_t>(k));
+  }
+  const auto hidden = network_.trained(tokens.to(device), cells.shown.offsets, chosen,
+                                       {dropout.hidden, dropout.attention, tensor_of(cells.keys)});
+  const auto logits = nn::masked_logits(network_.head(), hidden, network_.form());
   return logits.to(at::promote_types(logits.scalar_type(), at::kFloat));
 }
 
@@ -155,7 +161,9 @@ data::GeneDictionary rank_dictionary(const RankEncoderOptions& options,
     d.tokens.insert(d.tokens.end(), {"<cls>", "<eos>"});
   }
   d.medians.assign(d.tokens.size(), 0);
-  d.tokens.insert(d.tokens.end(), vocabulary.genes.begin(), vocabulary.genes.end());
+  std::unordered_set<std::string> seen;
+  for (const auto& gene : vocabulary.genes)
+    if (seen.insert(gene).second) d.tokens.push_back(gene);
   d.medians.resize(d.tokens.size(), 1);
   return d;
 }

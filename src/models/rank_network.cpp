@@ -73,11 +73,22 @@ std::vector<std::pair<std::string, at::Tensor>> RankNetwork::hugging_face() cons
 }
 
 at::Tensor RankNetwork::hidden(const at::Tensor& tokens, const nn::Offsets& offsets,
-                               std::int64_t layer, const nn::EncoderDropout& dropout) const {
+                               std::int64_t layer) const {
+  auto x = nn::embed(embedding_, tokens, positions_of(offsets).to(tokens.device()), form());
+  for (std::int64_t k = 0; k < layer; ++k)
+    x = nn::encoder_layer(layers_[static_cast<std::size_t>(k)], x, offsets, form());
+  return x;
+}
+
+at::Tensor RankNetwork::trained(const at::Tensor& tokens, const nn::Offsets& offsets,
+                                const nn::ChosenRows& chosen, nn::EncoderDropout dropout) const {
   auto x =
       nn::embed(embedding_, tokens, positions_of(offsets).to(tokens.device()), form(), dropout);
-  for (std::int64_t k = 0; k < layer; ++k)
-    x = nn::encoder_layer(layers_[static_cast<std::size_t>(k)], x, offsets, form(), k, dropout);
+  for (const auto& layer : layers_) {
+    const bool last = &layer == &layers_.back();
+    x = nn::trained_encoder_layer(layer, x, offsets, form(), dropout, last ? &chosen : nullptr);
+    ++dropout.layer;
+  }
   return x;
 }
 

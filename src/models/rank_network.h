@@ -33,8 +33,10 @@ class RankNetwork {
   const nn::MaskedHeadWeights& head() const { return head_; }
 
   /// hidden_states[layer] of packed tokens [T]: [T, H]. With gradients, unless they are off.
-  at::Tensor hidden(const at::Tensor& tokens, const nn::Offsets& offsets, std::int64_t layer,
-                    const nn::EncoderDropout& dropout = {}) const;
+  at::Tensor hidden(const at::Tensor& tokens, const nn::Offsets& offsets, std::int64_t layer) const;
+  /// The last layer's output as it is trained, of the chosen tokens alone.
+  at::Tensor trained(const at::Tensor& tokens, const nn::Offsets& offsets,
+                     const nn::ChosenRows& chosen, nn::EncoderDropout dropout) const;
   void to(c10::Device device);
 
  private:

@@ -11,6 +11,10 @@ namespace cellmill::nn {
 /// 1/65,536), else 1 / (1 - that).
 at::Tensor keep_mask(const at::Tensor& keys, std::int64_t place, std::int64_t width, double rate);
 
+/// Multiplies a row of `width` values by its part of the mask, in place.
+template <class T>
+void keep_row(std::int64_t key, std::int64_t place, T* values, std::int64_t width, double rate);
+
 /// x [n, width] times its mask; differentiable.
 at::Tensor keyed_dropout(const at::Tensor& x, const at::Tensor& keys, std::int64_t place,
                          double rate);

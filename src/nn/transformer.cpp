@@ -2,8 +2,8 @@
 
 #include <ATen/ATen.h>
 
-#include "nn/dropped_attention.h"
 #include "nn/keyed_dropout.h"
+#include "nn/trained_attention.h"
 
 namespace cellmill::nn {
 namespace {
@@ -12,16 +12,18 @@ at::Tensor linear(const at::Tensor& x, const LinearWeights& w) {
   return at::linear(x.to(w.weight.scalar_type()), w.weight, w.bias);
 }
 
-// Places of draws: 0 the embeddings, then three a layer: the attention's probabilities, what the
-// attention adds, what the feed-forward part adds.
-at::Tensor dropped(const EncoderDropout& dropout, const at::Tensor& x, std::int64_t place) {
-  return dropout.hidden > 0 ? keyed_dropout(x, dropout.keys, place, dropout.hidden) : x;
+/// Rows [begin, end) of a layer that computes several things at once.
+LinearWeights rows_of(const LinearWeights& w, std::int64_t begin, std::int64_t end) {
+  return {w.weight.slice(0, begin, end), w.bias.slice(0, begin, end)};
 }
 
-at::Tensor attention(const at::Tensor& qkv, const Offsets& offsets, const EncoderForm& form,
-                     const EncoderDropout& dropout, std::int64_t place) {
-  if (dropout.attention == 0) return packed_attention(qkv, offsets, form.heads);
-  return dropped_attention(qkv, offsets, form.heads, {dropout.keys, place, dropout.attention});
+// Places of draws: 0 the embeddings, then three a layer: the attention's probabilities, what the
+// attention adds, what the feed-forward part adds.
+constexpr std::int64_t kAttention = 1, kAttended = 2, kFed = 3;
+
+at::Tensor dropped(const EncoderDropout& dropout, const at::Tensor& x, std::int64_t place) {
+  if (dropout.hidden == 0) return x;
+  return keyed_dropout(x, dropout.keys, 3 * dropout.layer + place, dropout.hidden);
 }
 
 at::Tensor feed_forward(const EncoderLayerWeights& w, const at::Tensor& x,
@@ -48,13 +50,27 @@ at::Tensor embed(const EmbeddingWeights& weights, const at::Tensor& tokens,
 }
 
 at::Tensor encoder_layer(const EncoderLayerWeights& weights, const at::Tensor& x,
-                         const Offsets& offsets, const EncoderForm& form, std::int64_t layer,
-                         const EncoderDropout& dropout) {
-  const auto place = 3 * layer + 1;
-  const auto attended = attention(linear(x, weights.qkv), offsets, form, dropout, place);
-  const auto a = layer_norm(x + dropped(dropout, linear(attended, weights.output), place + 1),
+                         const Offsets& offsets, const EncoderForm& form) {
+  const auto attended = packed_attention(linear(x, weights.qkv), offsets, form.heads);
+  const auto a =
+      layer_norm(x + linear(attended, weights.output), weights.attention_norm, form.epsilon);
+  return layer_norm(a + feed_forward(weights, a, form), weights.norm, form.epsilon);
+}
+
+at::Tensor trained_encoder_layer(const EncoderLayerWeights& weights, const at::Tensor& x,
+                                 const Offsets& offsets, const EncoderForm& form,
+                                 const EncoderDropout& dropout, const ChosenRows* chosen) {
+  const auto width = x.size(1);
+  const auto asking = chosen ? x.index_select(0, chosen->rows) : x;
+  auto drop = dropout;
+  if (chosen && drop.keys.defined()) drop.keys = drop.keys.index_select(0, chosen->rows.cpu());
+  const auto attended = trained_attention(
+      linear(asking, rows_of(weights.qkv, 0, width)), chosen ? chosen->offsets : offsets,
+      linear(x, rows_of(weights.qkv, width, 3 * width)), offsets, form.heads,
+      {drop.keys, 3 * drop.layer + kAttention, drop.attention});
+  const auto a = layer_norm(asking + dropped(drop, linear(attended, weights.output), kAttended),
                             weights.attention_norm, form.epsilon);
-  return layer_norm(a + dropped(dropout, feed_forward(weights, a, form), place + 2), weights.norm,
+  return layer_norm(a + dropped(drop, feed_forward(weights, a, form), kFed), weights.norm,
                     form.epsilon);
 }
 

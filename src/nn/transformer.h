@@ -50,7 +50,8 @@ struct EncoderForm {
 /// probabilities. The draws are a function of the tokens' keys alone (nn/keyed_dropout.h).
 struct EncoderDropout {
   double hidden = 0, attention = 0;
-  at::Tensor keys;  ///< [T] int64, host; needed where one of them is not 0
+  at::Tensor keys;         ///< [T] int64, host; not needed where both are 0
+  std::int64_t layer = 0;  ///< of the draws
 };
 
 at::Tensor activate(const at::Tensor& x, Activation activation);
@@ -60,10 +61,20 @@ at::Tensor layer_norm(const at::Tensor& x, const NormWeights& weights, double ep
 at::Tensor embed(const EmbeddingWeights& weights, const at::Tensor& tokens,
                  const at::Tensor& positions, const EncoderForm& form,
                  const EncoderDropout& dropout = {});
-/// Layer number `layer`, from 0: x [T, H] -> [T, H].
+/// Rows of x whose output is wanted, rising; those of sequence i are [offsets[i], offsets[i+1]) of
+/// them.
+struct ChosenRows {
+  at::Tensor rows;  ///< int64, on the device
+  Offsets offsets;
+};
+/// Of layer number `layer`, from 0: x [T, H] -> [T, H].
 at::Tensor encoder_layer(const EncoderLayerWeights& weights, const at::Tensor& x,
-                         const Offsets& offsets, const EncoderForm& form, std::int64_t layer,
-                         const EncoderDropout& dropout = {});
+                         const Offsets& offsets, const EncoderForm& form);
+/// As it is trained, and of the chosen rows alone if some are: what only other rows need is not
+/// computed.
+at::Tensor trained_encoder_layer(const EncoderLayerWeights& weights, const at::Tensor& x,
+                                 const Offsets& offsets, const EncoderForm& form,
+                                 const EncoderDropout& dropout, const ChosenRows* chosen = nullptr);
 /// x [n, H] -> logits [n, vocabulary].
 at::Tensor masked_logits(const MaskedHeadWeights& weights, const at::Tensor& x,
                          const EncoderForm& form);
