@@ -27,7 +27,7 @@ struct PerturbWords {
   std::int64_t shift = 1;
   bool group = false;
   std::string convention = "upstream", precision = "float32";
-  std::int64_t emb_layer = -1, batch_tokens = 4096, block_tokens = 1 << 19;
+  std::int64_t emb_layer = -1, batch_tokens = 0, block_tokens = 0;
   infer::SurveyOptions survey;
   infer::CellsOptions cells;
 
@@ -92,13 +92,20 @@ struct PerturbWords {
                 "genes of a Hugging Face folder that has no genes.json (tools/gene_dictionary)");
     line.option("precision", &precision, "of products", Need::kOptional,
                 config::one_of({"float32", "bfloat16"}));
-    line.option("batch-tokens", &batch_tokens, "tokens that go through the model at a time",
-                Need::kOptional, config::at_least(1));
-    line.option("block-tokens", &block_tokens,
-                "tokens between two saves: what an interruption costs a rank at most",
-                Need::kOptional, config::at_least(1));
+    line.option("batch-tokens", &batch_tokens,
+                "tokens that go through the model at a time; 0: 4,096, with CUDA 65,536",
+                Need::kOptional, config::at_least(0));
+    line.option(
+        "block-tokens", &block_tokens,
+        "tokens between two saves, what an interruption costs a rank at most; 0: 32 batches",
+        Need::kOptional, config::at_least(0));
     line.option("device", &device, "where the model runs", Need::kOptional,
                 config::one_of({"auto", "cpu", "cuda"}));
+  }
+
+  void settle(const at::Device& place) {
+    if (batch_tokens == 0) batch_tokens = place.is_cuda() ? 65536 : 4096;
+    if (block_tokens == 0) block_tokens = 32 * batch_tokens;
   }
 
   /// Refuses what can be refused before any work.
@@ -268,6 +275,7 @@ int perturb_command(comm::World& world, const Arguments& arguments) {
   words.check();
   comm::set_phase("opening the model");
   const auto opened = open_model(world, words);
+  words.settle(world.device);
   const auto question = question_of(words, *opened.encoder);
   const auto rules = rules_of(words, *opened.encoder);
   words.cells.threads = at::get_num_threads();
