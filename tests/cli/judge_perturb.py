@@ -2,7 +2,6 @@
 
     judge_perturb.py CELLMILL MPIRUN - [PART...]
 """
-import glob
 import json
 import os
 import pathlib
@@ -39,7 +38,7 @@ def write_dictionary(path, specials, genes=GENES, flat=False):
     tokens = {"<pad>": 0, "<mask>": 1} | ({"<cls>": 2, "<eos>": 3} if specials else {})
     ids = [f"ENSG{i:011d}" for i in range(genes)]
     tokens |= {gene: 4 + i for i, gene in enumerate(ids)}
-    medians = {gene: 1 if flat else 1 + i % 3 for i, gene in enumerate(ids)}
+    medians = {gene: 1 if flat else 2 ** (i % 3) for i, gene in enumerate(ids)}
     names = {f"GENE{i}": gene for i, gene in enumerate(ids)}
     path.write_text(json.dumps({"tokens": tokens, "medians": medians, "names": names}))
 
@@ -65,7 +64,7 @@ class Place:
                         var=pd.DataFrame(index=[f"GENE{i}" for i in range(GENES)])).write_h5ad(folder / "cells.h5ad")
 
     def sequence(self, cell):
-        value = self.counts[cell] / (1 + np.arange(GENES) % 3)
+        value = self.counts[cell] / 2.0 ** (np.arange(GENES) % 3)
         order = [g for g in np.argsort(-value, kind="stable") if value[g] > 0][:LONGEST - 2 * self.specials]
         return [2] * self.specials + [4 + int(g) for g in order] + [3] * self.specials
 
@@ -220,11 +219,11 @@ def genes(root):
 
 def golden(root):
     """The cases of ../shared, where it is there: the deletion of each gene of one cell."""
-    folders = [p for up in ROOT.parents[:2] for p in glob.glob(str(up / "shared/golden/rank_encoder/*/"))]
+    folders = [p.parent for up in ROOT.parents[:2] for p in up.glob("shared/golden/rank_encoder/*/config.json")]
     for folder in folders:
-        case, specials = load_file(folder + "/case.f64.safetensors"), folder.rstrip("/").endswith("v2")
+        case, specials = load_file(folder / "case.f64.safetensors"), folder.name.endswith("v2")
         tokens = [int(t) for t in case["delete.input_ids"]][specials:len(case["delete.input_ids"]) - specials]
-        here = root / pathlib.Path(folder).name
+        here = root / folder.name
         here.mkdir()
         write_dictionary(here / "genes.json", specials, 56, flat=True)
         counts = np.zeros((1, 56), "f4")
