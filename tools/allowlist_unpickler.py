@@ -94,12 +94,15 @@ class _Unpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(self.refused)
 
 
-def load(data, path):
-    """The tree of Nodes and plain values in the pickle `data`, of the file `path`; Failure (65) for all that is refused or
+_HINT = "a metadata pickle is what DataFrame.to_pickle (pandas 1.5 to 3) writes; .csv, .parquet and .h5ad are read too"
+
+
+def load(data, path, hint=_HINT):
+    """The tree of Nodes and plain values in the pickle `data`, of the file `path`; Failure (65), with `hint`, for all that is refused or
     malformed, MemoryError for what needs too much. Call it confined (confined.py): the C unpickler is no sandbox."""
     if data[:1] != b"\x80" or data[1:2] not in (b"\x02", b"\x03", b"\x04", b"\x05"):
         raise Failure(DATA, "not a pickle of protocol 2 to 5", file=path, where="byte 0", found=f"{data[:4]!r}",
-                      expected="b'\\x80' and the protocol's number", hint=_HINT)
+                      expected="b'\\x80' and the protocol's number", hint=hint)
     copyreg._extension_cache.clear()  # a cached extension code would get past find_class
     unpickler = _Unpickler(data)
     try:
@@ -110,12 +113,11 @@ def load(data, path):
         if unpickler.refused or "extension code" in str(error):
             what = unpickler.refused or str(error)
             raise Failure(DATA, f"{what} at byte {_place(data, unpickler)} is not on the allow list; nothing was executed",
-                          file=path, hint=_HINT) from None
+                          file=path, hint=hint) from None
         raise Failure(DATA, f"not a readable pickle ({type(error).__name__}: {error}); nothing was executed", file=path,
-                      hint=_HINT) from None
+                      hint=hint) from None
 
 
-_HINT = "a metadata pickle is what DataFrame.to_pickle (pandas 1.5 to 3) writes; .csv, .parquet and .h5ad are read too"
 _GLOBAL = ("GLOBAL", "STACK_GLOBAL", "INST")
 _OTHER = ("PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4")
 

@@ -15,7 +15,7 @@ from failing import DATA, Failure
 _PLAIN = {str, int, float, bool, type(None)}
 
 
-class _Malformed(Exception):
+class Malformed(Exception):
     """What does not fit, in words."""
 
 
@@ -34,7 +34,7 @@ def _read(data, path):
     tree = load(data, path)
     try:
         return column_bytes.encode(*_columns(tree))
-    except _Malformed as error:
+    except Malformed as error:
         reason = str(error)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
@@ -58,16 +58,16 @@ def _columns(tree):
         values = _values(values)
         for place, column in zip(_placement(placement, len(names)), values if values.ndim == 2 else [values], strict=True):
             if len(column) != rows:
-                raise _Malformed(f"column {names[place]} has {len(column)} rows, the frame {rows}")
+                raise Malformed(f"column {names[place]} has {len(column)} rows, the frame {rows}")
             columns[place] = column
     if sorted(columns) != list(range(len(names))) or len(set(names)) != len(names):
-        raise _Malformed(f"{len(columns)} columns for the names {names}")
+        raise Malformed(f"{len(columns)} columns for the names {names}")
     return {names[place]: columns[place] for place in sorted(columns)}, rows
 
 
 def _node(value, kind):
     if not isinstance(value, Node) or value.kind != kind:
-        raise _Malformed(f"a {_name(value)} where a {kind} belongs")
+        raise Malformed(f"a {_name(value)} where a {kind} belongs")
     return value
 
 
@@ -80,7 +80,7 @@ def _axis(node):
     if kind.kind == "RangeIndex":
         return range(state["start"], state["stop"], state["step"])
     if kind.kind != "Index":
-        raise _Malformed(f"a {kind.kind} as an axis")
+        raise Malformed(f"a {kind.kind} as an axis")
     return _values(state["data"])
 
 
@@ -96,46 +96,47 @@ def _values(node):
         reader = _READERS.get(node.kind)
         if reader:
             return reader(node)
-    raise _Malformed(f"a {_name(node)} where values belong")
+    raise Malformed(f"a {_name(node)} where values belong")
 
 
 def _array(node):
     if isinstance(node.state, tuple):
         _, shape, dtype, fortran, data = node.state
         return _filled(data, _dtype(dtype), shape, "F" if fortran else "C")
-    raise _Malformed("an array without content")
+    raise Malformed("an array without content")
 
 
 def _filled(data, dtype, shape, order):
     if order not in ("C", "F"):
-        raise _Malformed(f"array order {order!r}")
+        raise Malformed(f"array order {order!r}")
     if not (type(shape) is tuple and len(shape) in (1, 2) and all(type(size) is int and size >= 0 for size in shape)):
-        raise _Malformed(f"array shape {shape!r}")
+        raise Malformed(f"array shape {shape!r}")
     count = math.prod(shape)
     if dtype.kind == "O":
         if type(data) is not list or len(data) != count:
-            raise _Malformed(f"object array of shape {shape} without its {count} elements")
+            raise Malformed(f"object array of shape {shape} without its {count} elements")
         flat = np.empty(count, dtype=object)
         flat[:] = data if set(map(type, data)) <= _PLAIN else _elements(data)
         return flat.reshape(shape, order=order)
     data = _bytes(data)
     if len(data) != count * dtype.itemsize:
-        raise _Malformed(f"{len(data)} bytes for an array of shape {shape} and type {dtype}")
+        raise Malformed(f"{len(data)} bytes for an array of shape {shape} and type {dtype}")
     return np.frombuffer(data, dtype).reshape(shape, order=order)
 
 
 def _elements(data):
     filled = np.empty(len(data), dtype=object)
     for place, value in enumerate(data):
-        filled[place] = _element(value)
+        filled[place] = element(value)
     return filled
 
 
-def _element(value):
+def element(value):
+    """A plain value from the tree; Malformed for what is none."""
     if type(value) in _PLAIN:
         return value
     if type(value) in (list, tuple, set, frozenset):
-        return tuple(_element(part) for part in (sorted(value, key=str) if isinstance(value, (set, frozenset)) else value))
+        return tuple(element(part) for part in (sorted(value, key=str) if isinstance(value, (set, frozenset)) else value))
     if isinstance(value, type) and issubclass(value, Node) and value.kind == "NA":
         return None
     if isinstance(value, Node) and value.kind == "scalar":
@@ -144,13 +145,13 @@ def _element(value):
     if isinstance(value, Node) and value.kind == "date":
         year_high, year_low, month, day = _bytes(value.arguments[0])
         return datetime.date(year_high * 256 + year_low, month, day)
-    raise _Malformed(f"a {_name(value)} as a value of a column")
+    raise Malformed(f"a {_name(value)} as a value of a column")
 
 
 def _scalar_dtype(node):
     dtype = _dtype(node)
     if dtype.kind == "O":
-        raise _Malformed("a numpy scalar of object type")
+        raise Malformed("a numpy scalar of object type")
     return dtype
 
 
@@ -159,15 +160,15 @@ def _dtype(node):
     text = _node(node, "dtype").arguments[0]
     found = re.fullmatch(r"(b1|[iu][1248]|f[248]|O8?|M8|[SU]\d{1,6})", text) if type(text) is str else None
     if not found:
-        raise _Malformed(f"array type {text!r}")
+        raise Malformed(f"array type {text!r}")
     order = node.state[1] if node.state else "|"
     if order not in ("<", ">", "|", "="):
-        raise _Malformed(f"byte order {order!r}")
+        raise Malformed(f"byte order {order!r}")
     if text == "M8":
         unit, step = node.state[8][1][:2]
         unit = _bytes(unit).decode()
         if unit not in ("ns", "us", "ms", "s", "m", "h", "D") or step != 1:
-            raise _Malformed(f"unit of time {step} {unit}")
+            raise Malformed(f"unit of time {step} {unit}")
         text += f"[{unit}]"
     return np.dtype("O") if text[0] == "O" else np.dtype((order if order != "|" else "") + text)
 
@@ -183,7 +184,7 @@ def _bytes(value):
         return _bytes(value)
     if isinstance(value, (bytes, bytearray)):
         return value
-    raise _Malformed(f"a {_name(value)} where bytes belong")
+    raise Malformed(f"a {_name(value)} where bytes belong")
 
 
 def _backed(node):
@@ -216,7 +217,7 @@ def _arrow_strings(node):
     bounds = np.frombuffer(offsets, offset_type)[first : first + rows + 1].tolist()
     text = text or b""
     if len(bounds) != rows + 1 or bounds != sorted(bounds) or bounds[0] < 0 or bounds[-1] > len(text):
-        raise _Malformed("string offsets that do not rise or leave the text")
+        raise Malformed("string offsets that do not rise or leave the text")
     valid = np.ones(first + rows, bool)
     if validity is not None:
         valid = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")

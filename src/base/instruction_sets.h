@@ -12,4 +12,11 @@
 // Whether files can have a region for AVX-512 (#pragma GCC target), chosen at run time.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define CELLMILL_AVX512
+namespace cellmill {
+/// What the system does not save between threads, gcc's runtime calls unsupported.
+inline bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+}  // namespace cellmill
 #endif

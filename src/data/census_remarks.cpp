@@ -53,6 +53,7 @@ Scale scale_of(const Census& c) {
 namespace {
 
 void remark_scale(const CensusReport& r, std::vector<Remark>& remarks) {
+  if (r.vocabulary.ranked) return;
   const Census& c = r.census;
   const Scale scale = scale_of(c);
   if (scale == Scale::kCounts && !r.raw_counts)

@@ -31,9 +31,10 @@ std::string text_of(const CensusReport& r) {
   spread("genes a cell", c.genes);
   text +=
       fmt::format("  {:<16} {}, largest {:.6g}, {} of the values are no whole numbers\n", "values",
-                  scale == Scale::kCounts ? "counts"
-                  : scale == Scale::kLogs ? "log1p"
-                                          : "unclear",
+                  r.vocabulary.ranked       ? "ranks"
+                  : scale == Scale::kCounts ? "counts"
+                  : scale == Scale::kLogs   ? "log1p"
+                                            : "unclear",
                   c.largest, percent(share(c.fractional, c.entries)));
   if (!r.vocabulary.fields.empty())
     text += fmt::format("\n{:<28}{:>7}{:>9}{:>10}  {}\n", "field", "values", "as good", "no label",

@@ -10,20 +10,6 @@
 namespace cellmill::data {
 namespace {
 
-/// Columns with fewer values than half the cells, and no more than a field may well have.
-std::vector<std::string> likely_fields(const std::string& path) {
-  constexpr std::size_t kMost = 2000;
-  const auto file = io::H5File::open(path);
-  std::vector<std::string> names;
-  for (const std::string& name : categorical_columns(file)) try {
-      const ObsColumn column = read_obs_column(file, name);
-      const auto values = column.field.categories.size();
-      if (values <= kMost && 2 * values <= column.codes.size() + 1) names.push_back(name);
-    } catch (const DataError&) {  // no categories at all
-    }
-  return names;
-}
-
 bool is_h5ad(const SourceOptions& options) {
   return options.format == "h5ad" || (options.format == "auto" && options.path.ends_with(".h5ad"));
 }
@@ -38,7 +24,7 @@ CensusSource open_for_census(const SourceOptions& given) {
   const bool named = !options.fields.empty() || options.metadata == "none";
   try {
     if (is_h5ad(options) && !named && std::filesystem::exists(options.path)) {
-      options.fields = likely_fields(options.path);
+      options.fields = likely_fields(io::H5File::open(options.path));
       if (options.fields.empty()) options.metadata = "none";
     }
     opened.source = open_counting_faults(options, opened.faults);

@@ -21,6 +21,7 @@ struct Field {
 struct Vocabulary {
   std::vector<Field> fields;       ///< the conditioning fields, in the order of the label columns
   std::vector<std::string> genes;  ///< one name a column of expression
+  bool ranked = false;  ///< values are places in a cell's ranking, highest first: n, n-1, ..., 1
   bool operator==(const Vocabulary&) const = default;
 };
 

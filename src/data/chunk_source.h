@@ -55,7 +55,7 @@ class ChunkSource {
 
 /// What to read. Described in the run file as `data:`.
 struct SourceOptions {
-  std::string format = "auto";    ///< auto | pack | npz | h5ad | mtx | csv | synthetic
+  std::string format = "auto";    ///< auto | pack | npz | h5ad | mtx | csv | tokens | synthetic
   std::string path;               ///< folder of chunks or shards, or one file
   std::string pattern = "*.npz";  ///< npz: which files of the folder
   std::string metadata;  ///< folder made by tools/preprocess_metadata; empty: <path>/preproc;

@@ -13,8 +13,7 @@ void describe(config::Schema& s, SourceOptions& o) {
   s.field("format", o.format, "file format; auto: by the path", config::one_of(formats));
   s.field("path", o.path,
           "folder of .npz chunks, an .h5ad file, a store that cellmill pack made, a .csv or .tsv "
-          "table, or "
-          "a 10x folder with matrix.mtx");
+          "table, a 10x folder with matrix.mtx, or a token store (.h5)");
   s.field("pattern", o.pattern, "npz: which files of the folder are expression",
           config::not_empty());
   s.field(
@@ -25,7 +24,7 @@ void describe(config::Schema& s, SourceOptions& o) {
           "conditioning fields, in order; empty: those marked `using` (h5ad: must be named)");
   s.field("genes", o.genes, "npz: text file, one gene a line; empty: <path>/genes.txt");
   s.field("layer", o.layer, "h5ad: empty for X, raw for raw/X, or the name of a layer");
-  s.field("chunk_cells", o.chunk_cells, "pack, h5ad, synthetic: cells of a chunk",
+  s.field("chunk_cells", o.chunk_cells, "pack, h5ad, tokens, synthetic: cells of a chunk",
           config::at_least(1));
   s.field("verify", o.verify,
           "compare digests: of label codes when they are opened, of a store's blocks when they are "

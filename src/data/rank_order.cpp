@@ -45,7 +45,7 @@ void RankOrder::make_entries(std::span<const double> values) {
     largest = expressed ? std::max(largest, key) : largest;
     size += expressed;
   }
-  size_ = size;
+  size_ = found_ = size;
   least_ = least;
   range_ = size > 0 ? largest - least : 0;
 }

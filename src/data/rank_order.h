@@ -17,6 +17,7 @@ class RankOrder {
   /// next call.
   std::span<const std::uint64_t> sort(std::span<const double> values, const std::int32_t* ties,
                                       std::int64_t most);
+  std::size_t found() const { return found_; }  ///< of the last call: how many were > 0
   static std::size_t index(std::uint64_t entry) { return entry & 0xffffffffU; }
 
  private:
@@ -27,7 +28,7 @@ class RankOrder {
   void repair(std::span<const double> values, const std::int32_t* ties);
 
   UnsetVector<std::uint64_t> entries_, other_;  // key, rising as values fall, and index
-  std::size_t size_ = 0;                        // of both
+  std::size_t size_ = 0, found_ = 0;            // of both; before the small ones left
   std::uint32_t least_ = 0, range_ = 0;         // of the keys
   int bits_ = 0, shift_ = 0;                    // of a digit; of the lower one
   std::vector<std::uint32_t> counts_;

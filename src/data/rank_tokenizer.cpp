@@ -54,10 +54,13 @@ struct RankTokenizer::Tables {
 
   std::int64_t gather(const std::int32_t* columns, const float* x, std::int64_t count,
                       Scratch& scratch) const;
-  void append_row(const std::int32_t* columns, const float* x, std::int64_t count, Scratch& scratch,
+  /// Was it cut?
+  bool append_row(const std::int32_t* columns, const float* x, std::int64_t count, Scratch& scratch,
                   Sequences& sequences) const;
-  Sequences rows(const std::int64_t* indptr, const std::int32_t* indices, const float* values,
-                 std::int64_t begin, std::int64_t end) const;
+  /// Appends rows [begin, end); how many were cut?
+  std::int64_t append_rows(const std::int64_t* indptr, const std::int32_t* indices,
+                           const float* values, std::int64_t begin, std::int64_t end,
+                           Sequences& sequences) const;
 };
 
 RankTokenizer::RankTokenizer(const std::vector<std::string>& columns,
@@ -140,7 +143,7 @@ std::int64_t RankTokenizer::Tables::gather(const std::int32_t* columns, const fl
   return genes;
 }
 
-void RankTokenizer::Tables::append_row(const std::int32_t* columns, const float* x,
+bool RankTokenizer::Tables::append_row(const std::int32_t* columns, const float* x,
                                        std::int64_t count, Scratch& scratch,
                                        Sequences& sequences) const {
   const std::int64_t genes = gather(columns, x, count, scratch);
@@ -161,36 +164,55 @@ void RankTokenizer::Tables::append_row(const std::int32_t* columns, const float*
     scratch.cell.push_back(token[places[RankOrder::index(entry)]]);
   if (special) scratch.cell.push_back(eos);
   sequences.append(scratch.cell);
+  return order.size() < scratch.order.found();
 }
 
-Sequences RankTokenizer::Tables::rows(const std::int64_t* indptr, const std::int32_t* indices,
-                                      const float* values, std::int64_t begin,
-                                      std::int64_t end) const {
-  Scratch scratch;
-  Sequences sequences;
+std::int64_t RankTokenizer::Tables::append_rows(const std::int64_t* indptr,
+                                                const std::int32_t* indices, const float* values,
+                                                std::int64_t begin, std::int64_t end,
+                                                Sequences& sequences) const {
+  std::size_t room = sequences.tokens.size();
   for (std::int64_t row = begin; row < end; ++row)
-    append_row(indices + indptr[row], values + indptr[row], indptr[row + 1] - indptr[row], scratch,
-               sequences);
-  return sequences;
+    room +=
+        static_cast<std::size_t>(std::min(options.max_length, indptr[row + 1] - indptr[row] + 2));
+  if (const auto held = sequences.tokens.capacity(); room > held)
+    sequences.tokens.reserve(std::max(room, 2 * held));
+  Scratch scratch;
+  std::int64_t cut = 0;
+  for (std::int64_t row = begin; row < end; ++row)
+    cut += append_row(indices + indptr[row], values + indptr[row], indptr[row + 1] - indptr[row],
+                      scratch, sequences);
+  return cut;
 }
 
-void RankTokenizer::append(const std::int64_t* indptr, const std::int32_t* indices,
-                           const float* values, std::int64_t cells, Sequences& sequences,
-                           int threads) const {
+std::int64_t RankTokenizer::append(const std::int64_t* indptr, const std::int32_t* indices,
+                                   const float* values, std::int64_t cells, Sequences& sequences,
+                                   int threads) const {
   const std::int64_t parts = std::clamp<std::int64_t>(threads, 1, std::max<std::int64_t>(cells, 1));
-  std::vector<std::future<Sequences>> running;
+  if (parts == 1) return tables_->append_rows(indptr, indices, values, 0, cells, sequences);
+  struct Made {
+    Sequences sequences;
+    std::int64_t cut = 0;
+  };
+  std::vector<std::future<Made>> running;
   for (std::int64_t part = 0; part < parts; ++part)
-    running.push_back(std::async(parts > 1 ? std::launch::async : std::launch::deferred, [=, this] {
-      return tables_->rows(indptr, indices, values, cells * part / parts,
-                           cells * (part + 1) / parts);
+    running.push_back(std::async(std::launch::async, [=, this] {
+      Made made;
+      made.cut = tables_->append_rows(indptr, indices, values, cells * part / parts,
+                                      cells * (part + 1) / parts, made.sequences);
+      return made;
     }));
+  std::int64_t cut = 0;
   for (auto& part : running) {
-    const Sequences made = part.get();
+    const Made made = part.get();
+    cut += made.cut;
     const auto held = static_cast<std::int64_t>(sequences.tokens.size());
-    sequences.tokens.insert(sequences.tokens.end(), made.tokens.begin(), made.tokens.end());
-    for (std::int64_t row = 1; row <= made.size(); ++row)
-      sequences.offsets.push_back(held + made.offsets[static_cast<std::size_t>(row)]);
+    sequences.tokens.insert(sequences.tokens.end(), made.sequences.tokens.begin(),
+                            made.sequences.tokens.end());
+    for (std::int64_t row = 1; row <= made.sequences.size(); ++row)
+      sequences.offsets.push_back(held + made.sequences.offsets[static_cast<std::size_t>(row)]);
   }
+  return cut;
 }
 
 }  // namespace cellmill::data

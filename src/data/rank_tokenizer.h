@@ -39,9 +39,9 @@ class RankTokenizer {
 
   /// Appends the sequences of `cells` rows of CSR with rising columns, values >= 0; 0 is not
   /// expressed. A cell without a known gene is empty (or <cls> <eos>). `threads` share the rows; a
-  /// row's result does not depend on them. Thread-safe.
-  void append(const std::int64_t* indptr, const std::int32_t* indices, const float* values,
-              std::int64_t cells, Sequences& sequences, int threads = 1) const;
+  /// row's result does not depend on them. Thread-safe. Returns how many cells were cut.
+  std::int64_t append(const std::int64_t* indptr, const std::int32_t* indices, const float* values,
+                      std::int64_t cells, Sequences& sequences, int threads = 1) const;
 
   const RankMatch& match() const;
   const RankOptions& options() const;

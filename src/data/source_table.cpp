@@ -14,6 +14,7 @@
 #include "data/sources/npz_source.h"
 #include "data/sources/pack_source.h"
 #include "data/sources/synthetic_source.h"
+#include "data/sources/token_source.h"
 
 namespace cellmill::data {
 namespace {
@@ -55,6 +56,7 @@ const std::vector<SourceFormat>& source_table() {
       {"mtx", is_mtx, open<MtxSource>},
       {"csv", is_csv, open<CsvSource>},
       {"npz", is_npz, open<NpzSource>},
+      {"tokens", is_token_store, open<TokenSource>},
       {"h5ad", [](const std::string& path) { return path.ends_with(".h5ad"); }, open<H5adSource>},
       {"synthetic", [](const std::string&) { return false; }, open<SyntheticSource>},
   };
@@ -72,8 +74,8 @@ std::unique_ptr<ChunkSource> open_counting_faults(const SourceOptions& options,
   if (options.format != "synthetic" && options.path.empty())
     throw UsageError(
         "no data: `path` is empty",
-        "name a folder of .npz chunks, an .h5ad, .csv or .tsv file, a 10x folder or a .cmpack "
-        "store",
+        "name a folder of .npz chunks, an .h5ad, .csv or .tsv file, a 10x folder, a .cmpack "
+        "store or a token store",
         Exit::kConfig);
   if (options.format != "synthetic" && !std::filesystem::exists(options.path))
     throw DataError({options.path, {}, {}, {}}, "no such file or folder", {}, Exit::kNoInput);
@@ -85,12 +87,13 @@ std::unique_ptr<ChunkSource> open_counting_faults(const SourceOptions& options,
       refuse_gene_twice(source->vocabulary().genes, options.path, faults.get());
       return source;
     }
-  throw DataError(
-      {options.path,
-       {},
-       "a folder of .npz files, a 10x folder, an .npz, .h5ad, .csv, .tsv or .cmpack file",
-       {}},
-      "the format of the data is not known");
+  throw DataError({options.path,
+                   {},
+                   "a folder of .npz files, a 10x folder, an .npz, .h5ad, .csv, .tsv or .cmpack "
+                   "file, or a token store "
+                   "(.h5)",
+                   {}},
+                  "the format of the data is not known");
 }
 
 std::unique_ptr<ChunkSource> open_source(const SourceOptions& options) {

@@ -29,6 +29,13 @@ std::vector<std::string> field_names(const Vocabulary& vocabulary) {
 
 void check_vocabulary(const Vocabulary& expected, const Vocabulary& found,
                       const std::string& file) {
+  if (expected.ranked != found.ranked) {
+    const auto kind = [](const Vocabulary& v) {
+      return v.ranked ? "ranks" : "counts or logarithms";
+    };
+    throw DataError({file, "values", kind(expected), kind(found)}, "values of another kind",
+                    "use the original data, or data made as they were");
+  }
   check_names(field_names(expected), field_names(found), "field", file,
               "name the same `fields` in the same order");
   for (std::size_t f = 0; f < expected.fields.size(); ++f)

@@ -12,6 +12,7 @@
   X("Ask", counterfactual, "what would these cells express under other contexts?") \
   X("Ask", contributions, "how much does each head contribute to each cell?")      \
   X("Ask", classify, "which contexts does the model see in cells?")                \
+  X("Ask", export, "write a trained encoder as a Hugging Face folder")             \
   X("Ask", inspect, "what is in a checkpoint, a run or a store?")                  \
   X("Ask", report, "a page of a run: curves, influences, data, machine, failures") \
   X("Metadata", predict_metadata, "which metadata do these samples' counts tell?") \
@@ -21,6 +22,7 @@
   X("Data", check, "what is in data, and would training take them?")               \
   X("Data", pack, "write cells into a small, fast store, shuffled if asked")       \
   X("Data", unpack, "write a store back as h5ad or npz")                           \
+  X("Data", tokenize, "write cells as ranked gene tokens, for a rank encoder")     \
   X("Check", doctor, "is this machine fit for a run, and if not, what helps?")     \
   X("Check", golden, "compare training steps with another implementation's")       \
   X("Settings", config, "explain, dump or list the settings of a run")             \

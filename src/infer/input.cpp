@@ -113,6 +113,9 @@ Input::Input(const InputOptions& options, const data::Vocabulary& model)
   const auto renames = renamed(options.columns, model);
   source_ = data::open_source(source_options(options, model, renames));
   const data::Vocabulary& own = source_->vocabulary();
+  if (own.ranked && !options.takes_ranks)
+    throw DataError({options.path, {}, "counts or logarithms", "a token store, which keeps ranks"},
+                    "the model takes expression", "name the data that the tokens were made of");
   for (const data::ChunkInfo& chunk : source_->index()) cells_ += chunk.rows;
   genes_ = match_genes(model.genes, own.genes);
   require_overlap(genes_, options.min_overlap, options.path, model.genes, own.genes);

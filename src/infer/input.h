@@ -21,6 +21,7 @@ struct InputOptions {
   std::string orientation = "auto";  ///< csv: auto | genes_by_samples | samples_by_genes
   bool raw_counts = false;           ///< normalise to log1p of counts per 10,000
   bool takes_counts = false;         ///< the model wants counts as they are
+  bool takes_ranks = false;          ///< the model reads a token store as well
   double min_overlap = 0.5;          ///< of the model's genes
   std::vector<std::string> columns;  ///< "field=column": the input's name for a field of the model
   bool needs_labels = true;          ///< a field without labels is warned of

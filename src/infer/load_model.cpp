@@ -103,6 +103,7 @@ LoadedModel load_model(const fs::path& where, const std::string& device) {
   loaded.step = held(state.numbers, "step", loaded.checkpoint);
   loaded.epoch = held(state.numbers, "epoch", loaded.checkpoint);
   loaded.vocabulary.genes = held(state.lists, "genes", loaded.checkpoint);
+  loaded.vocabulary.ranked = state.numbers.contains("ranked");
   for (const std::string& field : held(state.lists, "fields", loaded.checkpoint))
     loaded.vocabulary.fields.push_back(
         {field, held(state.lists, "categories/" + field, loaded.checkpoint)});

@@ -51,6 +51,8 @@ bool takes_counts(const ModelOptions& options) {
   return options.name == "factor_model" || options.name == "rank_encoder";
 }
 
+bool takes_ranks(const ModelOptions& options) { return options.name == "rank_encoder"; }
+
 StepForms step_forms(const ModelOptions& options, const data::Vocabulary& vocabulary,
                      const StepShape& shape) {
   if (options.name == "cycle_autoencoder")
@@ -66,6 +68,10 @@ StepForms step_forms(const ModelOptions& options, const data::Vocabulary& vocabu
 
 std::unique_ptr<Model> make_model(const ModelOptions& options, const data::Vocabulary& vocabulary,
                                   std::uint64_t seed, at::ScalarType dtype) {
+  if (vocabulary.ranked && !takes_ranks(options))
+    throw UsageError(
+        options.name + " takes expression; these data are a token store, which keeps ranks",
+        "name the data that the tokens were made of", Exit::kConfig);
   if (options.name == "cycle_autoencoder") {
     return std::make_unique<CycleAutoencoder>(options.cycle_autoencoder, vocabulary, seed, dtype);
   }

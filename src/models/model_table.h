@@ -30,6 +30,8 @@ void describe(config::Schema& schema, ModelOptions& options);
 std::string default_score(const ModelOptions& options);
 /// Does the model normalise counts itself? The others take log1p of counts per 10,000.
 bool takes_counts(const ModelOptions& options);
+/// Does the model read ranked genes? The others refuse a token store.
+bool takes_ranks(const ModelOptions& options);
 
 /// Every model of the table.
 std::vector<std::string> model_names();
@@ -39,7 +41,7 @@ StepForms step_forms(const ModelOptions& options, const data::Vocabulary& vocabu
                      const StepShape& shape);
 
 /// `dtype` of the parameters: float32 (float64 in tests). Initial values are a function of the seed
-/// alone.
+/// alone. Throws UsageError (78) for ranked data and a model that wants expression.
 std::unique_ptr<Model> make_model(const ModelOptions& options, const data::Vocabulary& vocabulary,
                                   std::uint64_t seed, at::ScalarType dtype);
 

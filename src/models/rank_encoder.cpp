@@ -31,8 +31,8 @@ void check_shape(const RankEncoderOptions& found, const RankEncoderOptions& set)
   std::string differences;
   const auto compare = [&](const char* name, const auto& folder, const auto& setting) {
     if (folder != setting)
-      differences +=
-          fmt::format("{}{}: {} ({})", differences.empty() ? "" : ", ", name, folder, setting);
+      differences += fmt::format("{}{}: {} (and not {})", differences.empty() ? "" : ", ", name,
+                                 folder, setting);
   };
   compare("vocabulary", found.vocabulary, set.vocabulary);
   compare("layers", found.layers, set.layers);
@@ -46,7 +46,7 @@ void check_shape(const RankEncoderOptions& found, const RankEncoderOptions& set)
   if (!differences.empty())
     throw UsageError(
         fmt::format("{}.start_from: {} holds a model of another shape", kSection, set.start_from),
-        "set what the folder has (and not what is set now): " + differences, Exit::kConfig);
+        "set what the folder has: " + differences, Exit::kConfig);
 }
 
 at::Tensor tensor_of(const std::vector<std::int64_t>& values) {

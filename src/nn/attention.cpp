@@ -45,8 +45,7 @@ at::Tensor rejoined(const at::Tensor& heads) {
 }
 
 /// Neighbours of one length share a call.
-at::Tensor fused_on_host(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads,
-                         double dropout) {
+at::Tensor fused_on_host(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads) {
   std::vector<std::int64_t> rows, lengths;
   for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
     const auto length = offsets[i + 1] - offsets[i];
@@ -62,13 +61,12 @@ at::Tensor fused_on_host(const at::Tensor& qkv, const Offsets& offsets, std::int
   const auto parts = qkv.split_with_sizes(rows);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto qkv = by_head(parts[i], lengths[i], heads);
-    out.push_back(rejoined(at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], {}, dropout)));
+    out.push_back(rejoined(at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2])));
   }
   return out.empty() ? qkv.narrow(1, 0, qkv.size(1) / 3) : at::cat(out);
 }
 
-at::Tensor fused_on_device(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads,
-                           double dropout) {
+at::Tensor fused_on_device(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads) {
   std::int64_t longest = 0;
   for (std::size_t i = 0; i + 1 < offsets.size(); ++i)
     longest = std::max(longest, offsets[i + 1] - offsets[i]);
@@ -80,27 +78,24 @@ at::Tensor fused_on_device(const at::Tensor& qkv, const Offsets& offsets, std::i
   const auto out =
       half && depth % 8 == 0 && depth <= 256
           ? std::get<0>(at::_flash_attention_forward(parts[0], parts[1], parts[2], ends, ends,
-                                                     longest, longest, dropout, /*is_causal=*/false,
+                                                     longest, longest, /*dropout=*/0,
+                                                     /*is_causal=*/false,
                                                      /*return_debug_mask=*/false))
           : std::get<0>(at::_efficient_attention_forward(
                 parts[0].unsqueeze(0), parts[1].unsqueeze(0), parts[2].unsqueeze(0), {}, ends, ends,
-                longest, longest, dropout, /*custom_mask_type=*/0,
+                longest, longest, /*dropout=*/0, /*custom_mask_type=*/0,
                 /*compute_log_sumexp=*/at::GradMode::is_enabled() && qkv.requires_grad()));
   return out.reshape({qkv.size(0), heads * depth});
 }
 
 }  // namespace
 
-at::Tensor packed_attention(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads,
-                            double dropout) {
+at::Tensor packed_attention(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads) {
   check(qkv, offsets, heads);
-  if (!(dropout >= 0 && dropout < 1))
-    throw InternalError(fmt::format("dropout of attention must be in [0, 1), not {}", dropout));
   const bool gradients = at::GradMode::is_enabled() && qkv.requires_grad();
-  const auto* kernel = gradients || dropout > 0 ? nullptr : kernel_for(qkv);
+  const auto* kernel = gradients ? nullptr : kernel_for(qkv);
   if (kernel) return attention_forward(*kernel, qkv.contiguous(), offsets, heads);
-  return qkv.is_cuda() ? fused_on_device(qkv, offsets, heads, dropout)
-                       : fused_on_host(qkv, offsets, heads, dropout);
+  return qkv.is_cuda() ? fused_on_device(qkv, offsets, heads) : fused_on_host(qkv, offsets, heads);
 }
 
 at::Tensor plain_attention(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads) {

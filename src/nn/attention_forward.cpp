@@ -1,26 +1,12 @@
 #include "nn/attention_forward.h"
 
-#include <ATen/Parallel.h>
-
-#include <algorithm>
-#include <atomic>
 #include <vector>
 
-#include "base/unset_vector.h"
 #include "nn/huge_pages.h"
+#include "nn/shared_work.h"
 
 namespace cellmill::nn {
 namespace {
-
-/// `run(0)`... each by whichever thread is free.
-template <class Run>
-void share(std::int64_t count, const Run& run) {
-  std::atomic<std::int64_t> next = 0;
-  at::parallel_for(0, std::min<std::int64_t>(at::get_num_threads(), count), 1,
-                   [&](std::int64_t, std::int64_t) {
-                     for (auto i = next++; i < count; i = next++) run(i);
-                   });
-}
 
 struct PackedHead {
   Head head;
@@ -33,13 +19,6 @@ struct Block {
   std::int64_t row;
 };
 
-float* aligned(UnsetVector<float>& memory, std::int64_t count) {
-  constexpr std::int64_t kLine = 16;
-  memory.resize(static_cast<std::size_t>(count + kLine));
-  const auto past = reinterpret_cast<std::uintptr_t>(memory.data()) / sizeof(float) % kLine;
-  return memory.data() + (kLine - static_cast<std::int64_t>(past)) % kLine;
-}
-
 }  // namespace
 
 const HeadKernel* kernel_for(const at::Tensor& qkv) {
@@ -50,9 +29,15 @@ const HeadKernel* kernel_for(const at::Tensor& qkv) {
 
 at::Tensor attention_forward(const HeadKernel& kernel, const at::Tensor& qkv,
                              const Offsets& offsets, std::int64_t heads) {
+  auto out = huge_empty({qkv.size(0), qkv.size(1) / 3}, qkv.options());
+  attention_forward_out(kernel, qkv, offsets, heads, out);
+  return out;
+}
+
+void attention_forward_out(const HeadKernel& kernel, const at::Tensor& qkv, const Offsets& offsets,
+                           std::int64_t heads, const at::Tensor& out) {
   const auto stride = qkv.size(1), width = stride / 3, depth = width / heads;
   const auto bytes = static_cast<std::int64_t>(qkv.element_size());
-  auto out = huge_empty({qkv.size(0), width}, qkv.options());
   const auto* from = static_cast<const char*>(qkv.const_data_ptr());
   auto* to = static_cast<char*>(out.mutable_data_ptr());
 
@@ -76,18 +61,17 @@ at::Tensor attention_forward(const HeadKernel& kernel, const at::Tensor& qkv,
       packed += kernel.words(length, depth);
     }
   }
-  share(std::ssize(keys), [&](std::int64_t i) {  // all heads of a token, whose memory is one
+  share_work(std::ssize(keys), [&](std::int64_t i) {  // all heads of a token, whose memory is one
     const auto& block = keys[static_cast<std::size_t>(i)];
     for (auto h = block.head; h < block.head + static_cast<std::size_t>(heads); ++h)
       kernel.pack(all[h].head, block.row, all[h].packed);
   });
-  share(std::ssize(queries), [&](std::int64_t i) {
+  share_work(std::ssize(queries), [&](std::int64_t i) {
     const auto& block = queries[static_cast<std::size_t>(i)];
     thread_local UnsetVector<float> room;
     kernel.attend(all[block.head].head, block.row, all[block.head].packed,
                   aligned(room, attend_room(depth)));
   });
-  return out;
 }
 
 }  // namespace cellmill::nn

@@ -11,5 +11,8 @@ const HeadKernel* kernel_for(const at::Tensor& qkv);
 /// As packed_attention, whose checks it leaves out; `qkv` contiguous.
 at::Tensor attention_forward(const HeadKernel& kernel, const at::Tensor& qkv,
                              const Offsets& offsets, std::int64_t heads);
+/// Into `out`, [T, heads * D] of the same type, contiguous.
+void attention_forward_out(const HeadKernel& kernel, const at::Tensor& qkv, const Offsets& offsets,
+                           std::int64_t heads, const at::Tensor& out);
 
 }  // namespace cellmill::nn

@@ -31,6 +31,7 @@ constexpr std::int64_t attend_room(std::int64_t depth) { return kQueries * (2 * 
 /// The fastest that this processor has; null without AVX-512.
 const HeadKernel* float_kernel();
 /// Of bfloat16: computed in float32 unless the processor multiplies pairs itself (avx512_bf16).
+/// Null where it multiplies tiles of them (AMX), as LibTorch's kernels do.
 const HeadKernel* bfloat16_kernel();
 /// Of bfloat16, its pairs multiplied by two instructions for float32 instead of one: for tests of
 /// all but that instruction.

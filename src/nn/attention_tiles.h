@@ -1,41 +1,17 @@
 // What the kernels of nn/attention_kernels.h share, over `Words`: how a word is multiplied, and
-// made from values. Included inside the region of a file that is compiled for AVX-512; so nothing
-// here may be a template of the standard library, whose one copy might serve other processors.
+// made from values. Included as nn/avx512_tiles.h is.
 #pragma once
 #include <cstdint>
 
 #include "nn/attention_kernels.h"
+#include "nn/avx512_words.h"
 
 namespace cellmill::nn {
 namespace {
 
-#define CELLMILL_INLINE [[gnu::always_inline]] inline
-
-constexpr std::int64_t kLanes = 16, kRows = 6, kColumns = 4;
 static_assert(kKeys == kColumns * kLanes && kQueries % kRows == 0);
 /// Scores, as powers of two, may exceed the maximum that they are shifted by so far.
 constexpr float kSlack = 24;
-
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-constexpr std::int64_t padded(std::int64_t n) { return ceil_div(n, kLanes) * kLanes; }
-
-using Bfloat16 = std::uint16_t;
-
-CELLMILL_INLINE __mmask16 first_lanes(std::int64_t n) {
-  return static_cast<__mmask16>(n >= kLanes ? 0xffff : n <= 0 ? 0 : (1 << n) - 1);
-}
-CELLMILL_INLINE __m512 widened(__m256i values) {
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(values), 16));
-}
-/// To the nearest bfloat16, of two the even one; NaN stays NaN.
-CELLMILL_INLINE __m256i rounded(__m512 x) {
-  const __m512i bits = _mm512_castps_si512(x);
-  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-  const __m512i up = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
-  const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
-  return _mm512_cvtepi32_epi16(
-      _mm512_srli_epi32(_mm512_mask_mov_epi32(up, nan, _mm512_set1_epi32(0x7fc00000)), 16));
-}
 
 /// 2^x: a polynomial of the fractional part (relative error 1.5e-7), 0 below the normal numbers.
 CELLMILL_INLINE __m512 power_of_two(__m512 x) {
@@ -49,56 +25,6 @@ CELLMILL_INLINE __m512 power_of_two(__m512 x) {
   const __mmask16 normal = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-126), _CMP_NLT_UQ);
   return _mm512_maskz_scalef_ps(normal, p, x);
 }
-
-/// sum[r][c] += rows[r] * columns[.][c], `depth` words.
-template <class Words, int C>
-CELLMILL_INLINE void multiply(const float* rows, std::int64_t row_stride, const float* columns,
-                              std::int64_t column_stride, std::int64_t depth,
-                              __m512 (&sum)[kRows][C]) {
-  for (std::int64_t k = 0; k < depth; ++k, columns += column_stride) {
-    __m512 from[C];
-#pragma GCC unroll 4
-    for (int c = 0; c < C; ++c) from[c] = _mm512_loadu_ps(columns + c * kLanes);
-#pragma GCC unroll 6
-    for (int r = 0; r < kRows; ++r) {
-      const __m512 v = _mm512_set1_ps(rows[r * row_stride + k]);
-#pragma GCC unroll 4
-      for (int c = 0; c < C; ++c) sum[r][c] = Words::add_product(sum[r][c], v, from[c]);
-    }
-  }
-}
-
-/// Pairs of bfloat16, multiplied and added by `Dot`: the first of a pair in the lower half.
-template <class Dot>
-struct Pairs {
-  using Value = Bfloat16;
-  static constexpr std::int64_t kValues = 2;
-  CELLMILL_INLINE static __m512 add_product(__m512 sum, __m512 a, __m512 b) {
-    return Dot::add(sum, a, b);
-  }
-  /// Neighbours make pairs.
-  CELLMILL_INLINE static __m512 load(const Bfloat16* from, std::int64_t n) {
-    const auto there = n >= 2 * kLanes ? ~__mmask32{0} : n <= 0 ? 0 : (__mmask32{1} << n) - 1;
-    return _mm512_castsi512_ps(_mm512_maskz_loadu_epi16(there, from));
-  }
-  /// Those of two rows make pairs; either may be missing.
-  CELLMILL_INLINE static __m512 join(const Bfloat16* first, const Bfloat16* second,
-                                     std::int64_t n) {
-    const auto wide = [n](const Bfloat16* from) [[gnu::always_inline]] {
-      return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(from ? first_lanes(n) : 0, from));
-    };
-    return _mm512_castsi512_ps(_mm512_or_si512(wide(first), _mm512_slli_epi32(wide(second), 16)));
-  }
-  template <int C>
-  CELLMILL_INLINE static void store(float* to, const __m512 (&from)[C]) {
-#pragma GCC unroll 4
-    for (int c = 0; c < C; ++c)
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + c * kLanes / 2), rounded(from[c]));
-  }
-  CELLMILL_INLINE static void write(Bfloat16* to, __m512 from, std::int64_t n) {
-    _mm256_mask_storeu_epi16(to, first_lanes(n), rounded(from));
-  }
-};
 
 /// 16 rows of 16 words, `from_stride` apart, to columns.
 CELLMILL_INLINE void transpose(const float* from, std::int64_t from_stride, float* to,
@@ -353,7 +279,7 @@ void attend(const Head& head, std::int64_t begin, const float* packed, float* ro
 }
 
 template <class Words>
-constexpr HeadKernel kernel_of() {
+constexpr HeadKernel head_of() {
   return {&packed_words<Words>, &pack_block<Words>, &attend<Words>};
 }
 

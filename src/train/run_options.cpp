@@ -18,7 +18,8 @@ void describe(config::Schema& s, LoopOptions& o) {
   s.field("global_batch", o.global_batch, "cells a step, over all ranks", at_least(1));
   s.field("epochs", o.epochs, "passes over the training cells", at_least(1));
   s.field("max_steps", o.max_steps, "end after so many steps; 0: as the epochs have", at_least(0));
-  s.field("schedule", o.schedule, "of the learning rates", one_of({"constant", "cosine"}));
+  s.field("schedule", o.schedule, "of the learning rates",
+          one_of({"constant", "linear", "cosine"}));
   s.field("warmup_steps", o.warmup_steps, "learning rates rise linearly over these", at_least(0));
   s.field("precision", o.precision, "of matrix products; tf32: on GPUs; float64 is for tests",
           one_of({"float32", "tf32", "bfloat16", "float64"}));

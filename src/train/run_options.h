@@ -22,7 +22,7 @@ struct LoopOptions {
   std::int64_t global_batch = 128;
   std::int64_t epochs = 40;
   std::int64_t max_steps = 0;       ///< 0: as many as the epochs have
-  std::string schedule = "cosine";  ///< constant | cosine (to 0 over all steps)
+  std::string schedule = "cosine";  ///< constant | linear | cosine (to 0 over all steps)
   std::int64_t warmup_steps = 0;    ///< learning rates rise linearly over these
   std::string precision =
       "float32";                ///< float32 | tf32 | bfloat16 (matrix products) | float64 (tests)

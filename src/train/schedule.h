@@ -1,6 +1,7 @@
 #pragma once
-// The factor on all learning rates at a step, as a pure function: linear warm-up, then constant or
-// half a cosine down to 0.
+// The factor on all learning rates at a step, as a pure function: linear warm-up, then constant, or
+// a line or half a cosine down to 0.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <numbers>
@@ -15,6 +16,7 @@ inline double schedule_factor(const LoopOptions& options, std::int64_t step, std
   if (options.schedule == "constant") return 1;
   const double done = static_cast<double>(step - warmup) /
                       static_cast<double>(std::max<std::int64_t>(1, steps - warmup));
+  if (options.schedule == "linear") return std::max(0.0, 1 - done);
   return 0.5 * (1 + std::cos(std::numbers::pi * std::min(1.0, done)));
 }
 

@@ -46,6 +46,7 @@ checkpoint::State to_checkpoint(const TrainingState& state, models::Model& model
   state.interval.save("interval", saved.reals);
   state.epoch.save("epoch", saved.reals);
   saved.lists["genes"] = vocabulary.genes;
+  if (vocabulary.ranked) saved.numbers["ranked"] = 1;
   for (const auto& field : vocabulary.fields) {
     saved.lists["fields"].push_back(field.name);
     saved.lists["categories/" + field.name] = field.categories;
@@ -58,6 +59,7 @@ TrainingState from_checkpoint(const checkpoint::State& saved, const std::string&
                               const data::Vocabulary& vocabulary) {
   data::Vocabulary known;
   known.genes = saved.lists.at("genes");
+  known.ranked = saved.numbers.contains("ranked");
   for (const auto& name : saved.lists.at("fields")) {
     known.fields.push_back({name, saved.lists.at("categories/" + name)});
   }

@@ -180,7 +180,7 @@ class Program(unittest.TestCase):
             "config ": "explain check dump help",
             "config --se": "--set",
             "train --set train.epo": "train.epochs=",
-            "train --set train.schedule =": "constant cosine",
+            "train --set train.schedule =": "constant linear cosine",
             "train --set train.schedule = cos": "cosine",
         }
         script = """

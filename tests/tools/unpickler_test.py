@@ -162,7 +162,7 @@ def test_odd_elements_of_object_arrays_are_refused(element):
     kinds, object_type, array = array_with([None])
     content = {"scalar": kinds["scalar"](object_type, b"x"), "callable": kinds["slice"], "array": kinds["array"](), "self": array}
     array.state[4][0] = content[element]
-    with pytest.raises(pickled_frames._Malformed, match="as a value of a column|numpy scalar of object type"):
+    with pytest.raises(pickled_frames.Malformed, match="as a value of a column|numpy scalar of object type"):
         pickled_frames._values(array)
 
 
@@ -176,7 +176,7 @@ def test_odd_elements_of_object_arrays_are_refused(element):
     ("i8", (1,), ["x"], "a list where bytes belong"),
 ])
 def test_arrays_that_lie_about_themselves_are_refused(dtype, shape, content, said):
-    with pytest.raises(pickled_frames._Malformed, match=said):
+    with pytest.raises(pickled_frames.Malformed, match=said):
         pickled_frames._values(array_with(content, dtype, shape)[2])
 
 

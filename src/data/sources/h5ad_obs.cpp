@@ -130,13 +130,14 @@ ObsColumn from_texts(const std::string& name, const std::vector<std::string>& te
   return column;
 }
 
-std::vector<std::string> columns_of(const H5File& file) {
-  if (!file.exists("/obs") || !file.is_group("/obs"))
-    throw DataError({file.path(), "/obs", "a group, as anndata 0.7 and newer write it", "none"},
-                    "no table of cells", rewrite_hint(file.path(), ""));
+std::vector<std::string> columns_of(const H5File& file, const std::string& table = "/obs") {
+  if (!file.exists(table) || !file.is_group(table))
+    throw DataError({file.path(), table, "a group, as anndata 0.7 and newer write it", "none"},
+                    table == "/obs" ? "no table of cells" : "no such table",
+                    rewrite_hint(file.path(), ""));
   const std::string index =
-      file.has_attribute("/obs", "_index") ? file.string_attribute("/obs", "_index") : "_index";
-  auto names = file.children("/obs");
+      file.has_attribute(table, "_index") ? file.string_attribute(table, "_index") : "_index";
+  auto names = file.children(table);
   std::erase_if(names, [&](const auto& name) { return name == index || name == "__categories"; });
   return names;
 }
@@ -155,6 +156,33 @@ std::vector<std::string> categorical_columns(const H5File& file) {
   std::erase_if(names,
                 [&](const auto& name) { return encoding_of(file, name) == Encoding::kNone; });
   return names;
+}
+
+std::vector<std::string> likely_fields(const H5File& file) {
+  constexpr std::size_t kMost = 2000;
+  std::vector<std::string> names;
+  for (const std::string& name : categorical_columns(file)) try {
+      const ObsColumn column = read_obs_column(file, name);
+      const auto values = column.field.categories.size();
+      if (values <= kMost && 2 * values <= column.codes.size() + 1) names.push_back(name);
+    } catch (const DataError&) {  // no categories at all
+    }
+  return names;
+}
+
+std::vector<std::string> read_column(const H5File& file, const std::string& table,
+                                     const std::string& name) {
+  const auto names = columns_of(file, table);
+  const std::string at = table + "/" + name;
+  if (std::find(names.begin(), names.end(), name) == names.end())
+    throw DataError({file.path(), table, {}, {}}, fmt::format("no column '{}'", name),
+                    did_you_mean(name, names));
+  if (!file.is_group(at) || !file.exists(at + "/codes")) return read_texts(file, at);
+  const auto categories = read_texts(file, at + "/categories");
+  std::vector<std::string> texts;
+  for (const std::int32_t code : file.read<std::int32_t>(at + "/codes"))
+    texts.push_back(code >= 0 && code < std::ssize(categories) ? categories[code] : "");
+  return texts;
 }
 
 ObsColumn read_obs_column(const H5File& file, const std::string& name) {

@@ -19,6 +19,9 @@ struct ObsColumn {
 /// Names of the columns of /obs that have categories: categoricals, strings, truth values.
 std::vector<std::string> categorical_columns(const io::H5File& file);
 
+/// Of these, what may well be fields: columns with fewer values than half the cells, 2,000 at most.
+std::vector<std::string> likely_fields(const io::H5File& file);
+
 /// Category order is the file's for categoricals, sorted for strings and truth values ("False",
 /// "True"); none where all values are missing. Throws for a column that is not there (nearest name)
 /// or holds numbers.
@@ -31,6 +34,11 @@ std::vector<std::int32_t> recode(const ObsColumn& column, const Field& field,
 
 /// The names that index a table ("/obs", "/var", "/raw/var").
 std::vector<std::string> read_index(const io::H5File& file, const std::string& table);
+
+/// A column of a table as texts: text, categories or numbers; "" for what is missing. Throws for
+/// one that is not there, with the nearest name.
+std::vector<std::string> read_column(const io::H5File& file, const std::string& table,
+                                     const std::string& name);
 
 /// The line of Python that writes the file anew; `change` is what it does in between ("").
 std::string rewrite_hint(const std::string& path, const std::string& change);

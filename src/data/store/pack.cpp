@@ -1,9 +1,6 @@
 #include "data/store/pack.h"
 
 #include <algorithm>
-#include <deque>
-#include <future>
-#include <thread>
 
 #include "base/error.h"
 #include "base/format.h"
@@ -11,6 +8,7 @@
 #include "base/permutation.h"
 #include "base/progress.h"
 #include "base/stopwatch.h"
+#include "data/in_order.h"
 #include "data/store/shard_writer.h"
 #include "data/store/spill.h"
 #include "data/store/staging.h"
@@ -24,25 +22,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Of a source that reads rows: enough to be read in long runs, little enough to be held.
-constexpr std::int64_t kPieceCells = 4096;
-
-std::int64_t threads_of(const PackOptions& options) {
-  return options.threads > 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
-}
-
-/// Runs `make(i)` for i in [begin, end) on threads, so many at a time, and hands the results to
-/// `take` in order, on this thread.
-template <class Make, class Take>
-void in_order(std::int64_t begin, std::int64_t end, std::int64_t threads, Make make, Take take) {
-  std::deque<std::future<std::invoke_result_t<Make, std::int64_t>>> running;
-  for (std::int64_t i = begin; i < end || !running.empty();) {
-    for (; i < end && static_cast<std::int64_t>(running.size()) < threads; ++i)
-      running.push_back(std::async(std::launch::async, make, i));
-    take(running.front().get());
-    running.pop_front();
-  }
-}
+std::int64_t threads_of(const PackOptions& options) { return threads_or_cores(options.threads); }
 
 /// The files that the chunks come from, with digests: for the record, and to go on with the same
 /// input only.
@@ -74,22 +54,6 @@ std::string job_text(const StoreFacts& facts, std::int64_t shard_cells) {
   for (const PackSourceFile& file : facts.sources)
     json["sources"].push_back({file.name, file.bytes, file.digest});
   return json.dump(1) + "\n";
-}
-
-struct Piece {
-  std::int64_t chunk, begin, end;
-};
-
-/// The cells from number `first` on, in pieces that are read at once.
-std::vector<Piece> pieces_of(const ChunkSource& source, std::int64_t first) {
-  std::vector<Piece> pieces;
-  for (const ChunkInfo& chunk : source.index()) {
-    const std::int64_t most = source.reads_rows() ? kPieceCells : chunk.rows;
-    for (std::int64_t begin = std::max(first - chunk.first_cell, std::int64_t{0});
-         begin < chunk.rows; begin += most)
-      pieces.push_back({chunk.id, begin, std::min(begin + most, chunk.rows)});
-  }
-  return pieces;
 }
 
 /// All cells of the source from number `first` on, coded, in order.
@@ -181,6 +145,9 @@ PackReport pack(const SourceOptions& input, const PackOptions& options) {
   Stopwatch watch;
   check_output(options);
   const auto source = open_source(input);
+  if (source->vocabulary().ranked)
+    throw UsageError(input.path + " is a token store, which is not packed",
+                     "pack the data that the tokens were made of");
   const StoreFacts facts = facts_of(*source, input, options);
   const std::int64_t shard_cells = options.shard_cells > 0 ? options.shard_cells : facts.cells;
   Staging staging(options.output, ".packing", job_text(facts, shard_cells));

@@ -17,6 +17,17 @@ CATCH_TEST_CASE("learning rates rise over the warm-up and fall along half a cosi
   CATCH_CHECK(schedule_factor(options, 99, 14) == Approx(0).margin(1e-15));
 }
 
+CATCH_TEST_CASE("a linear schedule falls along a line to nothing", "[schedule]") {
+  LoopOptions options;
+  options.schedule = "linear";
+  options.warmup_steps = 4;
+  CATCH_CHECK(schedule_factor(options, 1, 14) == 0.5);
+  CATCH_CHECK(schedule_factor(options, 4, 14) == 1);
+  CATCH_CHECK(schedule_factor(options, 9, 14) == 0.5);
+  CATCH_CHECK(schedule_factor(options, 14, 14) == 0);
+  CATCH_CHECK(schedule_factor(options, 99, 14) == 0);
+}
+
 CATCH_TEST_CASE("a constant schedule stays at one after the warm-up", "[schedule]") {
   LoopOptions options;
   options.schedule = "constant";

@@ -1,4 +1,5 @@
 #include "base/instruction_sets.h"
+#include "nn/avx512_kernels.h"
 
 #ifdef CELLMILL_AVX512
 #include <immintrin.h>
@@ -7,9 +8,10 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"  // gcc 12 warns of its own intrinsics
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,fma,avx512bf16")
-#include "nn/attention_avx512.h"
 #include "nn/attention_tiles.h"
+#include "nn/layer_tiles.h"
 
 namespace cellmill::nn {
 namespace {
@@ -22,7 +24,8 @@ struct NativeDot {
 
 }  // namespace
 
-const HeadKernel kAvx512Pairs = kernel_of<Pairs<NativeDot>>();
+constinit const HeadKernel kAvx512Pairs = head_of<Pairs<NativeDot>>();
+constinit const LayerKernels kAvx512PairsLayer = layer_of<Pairs<NativeDot>>();
 
 }  // namespace cellmill::nn
 #pragma GCC diagnostic pop
