@@ -154,7 +154,7 @@ Gradients backward_pass(const Shape& shape, const at::Tensor& query, const at::T
 struct Trained : torch::autograd::Function<Trained> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& query,
                             const at::Tensor& key_value, const Shape& shape) {
-    const auto out = forward_pass(shape, query, key_value);
+    const auto out = forward_pass(shape, query.detach(), key_value.detach());  // other threads too
     context->save_for_backward({query, key_value, out});
     auto& saved = context->saved_data;
     saved["query_offsets"] = shape.query_offsets;
