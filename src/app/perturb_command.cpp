@@ -77,10 +77,12 @@ struct PerturbWords {
     line.option("max-cells", &survey.max_cells,
                 "perturb so many, drawn by seed 42 from those that can be; 0: all", Need::kOptional,
                 config::at_least(0));
-    line.option("fractions", &cells.fractions,
-                "values are counts although not whole: expected or corrected ones");
+    line.option("allow-fractions", &cells.fractions,
+                "take values that are no whole numbers, as estimated counts");
     line.option("columns", &cells.columns, "labels to keep; default: all categories of DATA");
     line.option("layer", &cells.layer, "h5ad: 'raw' or the name of a layer instead of X");
+    line.option("gene-column", &cells.gene_column,
+                "h5ad: the column of var that names genes, as ensembl_id; default: its index");
     line.option("orientation", &cells.orientation, "csv: what a row is", Need::kOptional,
                 config::one_of({"auto", "genes_by_samples", "samples_by_genes"}));
     line.option("metadata", &cells.metadata,
