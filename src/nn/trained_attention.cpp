@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 #include <torch/autograd.h>
 
 #include <algorithm>
@@ -57,6 +58,7 @@ void share(const std::vector<Task>& tasks, const Run& run) {
   std::atomic<std::int64_t> next = 0;
   at::parallel_for(0, std::min<std::int64_t>(at::get_num_threads(), count), 1,
                    [&](std::int64_t, std::int64_t) {
+                     const at::NoGradGuard no_gradients;  // other threads know nothing of ours
                      for (auto i = next++; i < count; i = next++)
                        run(tasks[static_cast<std::size_t>(i)]);
                    });
