@@ -27,8 +27,7 @@ std::span<const std::uint64_t> RankOrder::sort(std::span<const double> values,
   const auto wanted = static_cast<std::size_t>(std::max<std::int64_t>(most, 0));
   if (size_ > wanted) leave_small_out(wanted);
   choose_digits();
-  radix_pass(shift_);
-  radix_pass(shift_ + bits_);
+  radix_sort();
   repair(values, ties);
   return {entries_.data(), std::min(size_, wanted)};
 }
@@ -76,19 +75,26 @@ void RankOrder::choose_digits() {
   shift_ = std::max(0, width(range_) - 2 * bits_);
 }
 
-void RankOrder::radix_pass(int shift) {
-  const std::uint32_t mask = (1U << bits_) - 1;
-  counts_.assign(std::size_t{1} << bits_, 0);
-  const std::uint64_t* from = entries_.data();
-  std::uint64_t* to = other_.data();
-  std::uint32_t* next = counts_.data();
-  const auto bucket = [=, least = least_](std::uint64_t entry) {
-    return (key_of(entry) - least) >> shift & mask;
+void RankOrder::radix_sort() {
+  const std::size_t buckets = std::size_t{1} << bits_;
+  const auto mask = static_cast<std::uint32_t>(buckets - 1);
+  counts_.assign(2 * buckets, 0);
+  std::uint32_t* const low = counts_.data();
+  std::uint32_t* const high = low + buckets;
+  const auto digits = [=, this](std::uint64_t entry) { return (key_of(entry) - least_) >> shift_; };
+  for (std::size_t i = 0; i < size_; ++i) {
+    const std::uint32_t both = digits(entries_[i]);
+    ++low[both & mask];
+    ++high[both >> bits_ & mask];
+  }
+  std::exclusive_scan(low, high, low, 0U);
+  std::exclusive_scan(high, high + buckets, high, 0U);
+  const auto scatter = [&](const std::uint64_t* from, std::uint64_t* to, std::uint32_t* next,
+                           int by) {
+    for (std::size_t i = 0; i < size_; ++i) to[next[digits(from[i]) >> by & mask]++] = from[i];
   };
-  for (std::size_t i = 0; i < size_; ++i) ++next[bucket(from[i])];
-  std::exclusive_scan(counts_.begin(), counts_.end(), counts_.begin(), 0U);
-  for (std::size_t i = 0; i < size_; ++i) to[next[bucket(from[i])]++] = from[i];
-  std::swap(entries_, other_);
+  scatter(entries_.data(), other_.data(), low, 0);
+  scatter(other_.data(), entries_.data(), high, bits_);
 }
 
 /// Entries that fell into one bucket are neighbours, but in no order yet.

@@ -24,7 +24,7 @@ class RankOrder {
   void make_entries(std::span<const double> values);
   void leave_small_out(std::size_t most);
   void choose_digits();
-  void radix_pass(int shift);
+  void radix_sort();
   void repair(std::span<const double> values, const std::int32_t* ties);
 
   UnsetVector<std::uint64_t> entries_, other_;  // key, rising as values fall, and index

@@ -158,11 +158,11 @@ bool RankTokenizer::Tables::append_row(const std::int32_t* columns, const float*
   const bool special = options.special_tokens;
   const auto order = scratch.order.sort({values, static_cast<std::size_t>(genes)}, places,
                                         options.max_length - (special ? 2 : 0));
-  scratch.cell.clear();
-  if (special) scratch.cell.push_back(cls);
-  for (const std::uint64_t entry : order)
-    scratch.cell.push_back(token[places[RankOrder::index(entry)]]);
-  if (special) scratch.cell.push_back(eos);
+  scratch.cell.resize(order.size() + (special ? 2 : 0));
+  std::int32_t* to = scratch.cell.data();
+  if (special) *to++ = cls;
+  for (const std::uint64_t entry : order) *to++ = token[places[RankOrder::index(entry)]];
+  if (special) *to = eos;
   sequences.append(scratch.cell);
   return order.size() < scratch.order.found();
 }

@@ -31,8 +31,17 @@ datasets.disable_progress_bars()
 
 
 def numpy_steps(X, names, dictionary, max_length=2048):
-    """As upstream: float64 values of 512 cells, an unstable argsort a cell; no summing, as the sets here need none."""
-    return plain_tokenizer.tokenize(X, names, dictionary, max_length, stable=False)
+    """As upstream, in its order: chunks of 512 cells, the columns that are genes, x / n_counts * 10,000 / median, an unstable argsort of
+    each cell's values, the cut. Columns of one gene are not summed: the first one counts."""
+    keep, tokens, medians, _ = plain_tokenizer.columns_of(names, dictionary)
+    totals = np.asarray(X.sum(1)).ravel()
+    made = []
+    for begin in range(0, X.shape[0], 512):
+        values = sp.csr_matrix(X[begin : begin + 512][:, keep] / totals[begin : begin + 512, None] * 10_000 / medians)
+        for cell in range(values.shape[0]):
+            row = values[cell]
+            made.append(tokens[row.indices[np.argsort(-row.data)]][:max_length])
+    return made
 
 
 def with_dataset(X, names, dictionary, scratch):
