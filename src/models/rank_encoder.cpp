@@ -61,7 +61,8 @@ RankEncoder::RankEncoder(const RankEncoderOptions& options, data::GeneDictionary
     : dictionary_(std::move(dictionary)),
       network_(sized(options, dictionary_), seed, dtype),
       masking_(options.mask, dictionary_) {
-  if (vocabulary) tokenizer_.emplace(vocabulary->genes, dictionary_, rank_options());
+  if (vocabulary)
+    tokenizer_.emplace(vocabulary->genes, dictionary_, rank_options(), vocabulary->ranked);
 }
 
 std::vector<Group> RankEncoder::groups() {

@@ -2,16 +2,14 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
 #include <torch/autograd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <numeric>
+#include <vector>
 
 #include "nn/keyed_dropout.h"
+#include "nn/shared_work.h"
 
 namespace cellmill::nn {
 namespace {
@@ -51,18 +49,6 @@ struct Shape {
     return all;
   }
 };
-
-template <class Run>
-void share(const std::vector<Task>& tasks, const Run& run) {
-  const auto count = static_cast<std::int64_t>(tasks.size());
-  std::atomic<std::int64_t> next = 0;
-  at::parallel_for(0, std::min<std::int64_t>(at::get_num_threads(), count), 1,
-                   [&](std::int64_t, std::int64_t) {
-                     const at::NoGradGuard no_gradients;  // other threads know nothing of ours
-                     for (auto i = next++; i < count; i = next++)
-                       run(tasks[static_cast<std::size_t>(i)]);
-                   });
-}
 
 /// Columns of a head, of rows of `values`.
 at::Tensor part(const at::Tensor& values, std::int64_t row, std::int64_t rows, std::int64_t column,
@@ -112,7 +98,9 @@ struct Head {
 
 at::Tensor forward_pass(const Shape& shape, const at::Tensor& query, const at::Tensor& key_value) {
   auto out = at::empty_like(query);
-  share(shape.tasks(), [&](const Task& task) {
+  const auto tasks = shape.tasks();
+  share_work(std::ssize(tasks), [&](std::int64_t i) {
+    const auto& task = tasks[static_cast<std::size_t>(i)];
     Head head(shape, task, query, key_value);
     auto to = part(out, task.query, task.queries, task.head * head.depth, head.depth);
     auto room = head.room();
@@ -134,7 +122,9 @@ Gradients backward_pass(const Shape& shape, const at::Tensor& query, const at::T
                         const at::Tensor& out, const at::Tensor& of_out) {
   Gradients g{at::empty_like(query), at::zeros_like(key_value)};
   const auto width = query.size(1);
-  share(shape.tasks(), [&](const Task& task) {
+  const auto tasks = shape.tasks();
+  share_work(std::ssize(tasks), [&](std::int64_t i) {
+    const auto& task = tasks[static_cast<std::size_t>(i)];
     Head head(shape, task, query, key_value);
     const auto depth = head.depth, column = task.head * depth;
     const double scale = 1 / std::sqrt(static_cast<double>(depth));
@@ -164,7 +154,7 @@ Gradients backward_pass(const Shape& shape, const at::Tensor& query, const at::T
 struct Trained : torch::autograd::Function<Trained> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& query,
                             const at::Tensor& key_value, const Shape& shape) {
-    const auto out = forward_pass(shape, query, key_value);
+    const auto out = forward_pass(shape, query.detach(), key_value.detach());  // other threads too
     context->save_for_backward({query, key_value, out});
     auto& saved = context->saved_data;
     saved["query_offsets"] = shape.query_offsets;

@@ -93,20 +93,19 @@ with tempfile.TemporaryDirectory() as scratch:
     same(store(scratch / "every.h5")[0], plain := plain_tokenizer.tokenize(X, names, dictionary))
 
     # Ids in a column of var; the same cells as npz chunks, store, 10x folder and table
-    for words in (("all.h5ad", "--gene-column", "ensembl", "--fields", "cell_type"),):
-        run("tokenize", scratch / words[0], *words[1:], "--dictionary", genes, "--output", scratch / "column.h5")
+    run("tokenize", scratch / "all.h5ad", "--gene-column", "ensembl", "--fields", "cell_type", "--dictionary", genes, "--output", scratch / "column.h5")
     found, labels, _ = store(scratch / "column.h5")
     same(found, plain)
     assert list(labels) == ["cell_type"]
-    assert "no such" in (text := run("tokenize", scratch / "all.h5ad", "--dictionary", genes, "--output", scratch / "x.h5", "--gene-column", "ensemble", code=65)) \
-        or "no column 'ensemble'" in text and "ensembl" in text, text
+    text = run("tokenize", scratch / "all.h5ad", "--dictionary", genes, "--output", scratch / "x.h5", "--gene-column", "ensemble", code=65)
+    assert "no column 'ensemble'" in text and "ensembl" in text, text
 
     folder = scratch / "chunks"
     folder.mkdir()
     for number, begin in enumerate(range(0, cells, 300)):
         sp.save_npz(folder / f"counts_{number}.npz", X[begin : begin + 300], compressed=number == 1)
     (folder / "genes.txt").write_text("\n".join(names) + "\n")
-    run("pack", "--input", scratch / "every_cell.h5ad" if False else scratch / "all.h5ad", "--output", scratch / "cells.cmpack", "--set", "data.fields=[cell_type]")
+    run("pack", "--input", scratch / "all.h5ad", "--output", scratch / "cells.cmpack", "--set", "data.fields=[cell_type]")
     tenx = scratch / "tenx"
     tenx.mkdir()
     scipy.io.mmwrite(tenx / "matrix.mtx", X.T.astype(int))
