@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <execinfo.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <mutex>
@@ -12,6 +13,7 @@ namespace {
 
 struct Throw {
   void* object = nullptr;
+  void* thrower = nullptr;
   int depth = 0;
   std::array<void*, 48> frames{};
 };
@@ -28,6 +30,7 @@ extern "C" [[noreturn]] void __cxa_throw(void* object, std::type_info* type,
     const std::scoped_lock lock(mutex);
     Throw& here = last[next_throw++ % last.size()];
     here.object = object;
+    here.thrower = __builtin_return_address(0);
     here.depth = backtrace(here.frames.data(), static_cast<int>(here.frames.size()));
   }
   using Function = void (*)(void*, std::type_info*, void (*)(void*));
@@ -45,8 +48,9 @@ std::vector<void*> throw_place(const std::exception_ptr& error) {
   const std::scoped_lock lock(mutex);
   for (std::size_t back = 1; back <= last.size(); ++back) {
     const Throw& one = last[(next_throw - back) % last.size()];
-    if (one.object == object && one.depth > 1)
-      return {one.frames.begin() + 1, one.frames.begin() + one.depth};
+    if (one.object != object) continue;
+    const auto end = one.frames.begin() + one.depth;
+    return {std::find(one.frames.begin(), end, one.thrower), end};  // a sanitizer adds frames
   }
   return {};
 }

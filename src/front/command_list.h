@@ -18,6 +18,8 @@
   X("Metadata", predict_metadata, "which metadata do these samples' counts tell?") \
   X("Metadata", complete_metadata, "fill missing labels in, find doubtful ones")   \
   X("Metadata", generate, "which counts would samples of these metadata have?")    \
+  X("Rank encoder", embed, "where does a rank encoder (Geneformer) place cells?")  \
+  X("Rank encoder", perturb, "what would cells be without a gene, or with it?")    \
   X("Data", check, "what is in data, and would training take them?")               \
   X("Data", pack, "write cells into a small, fast store, shuffled if asked")       \
   X("Data", unpack, "write a store back as h5ad or npz")                           \

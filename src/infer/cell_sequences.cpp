@@ -11,6 +11,7 @@
 #include "data/metadata_command.h"
 #include "data/sources/h5ad_obs.h"
 #include "data/store/pack_store.h"
+#include "data/store/token_store.h"
 #include "io/hdf5.h"
 
 namespace cellmill::infer {
@@ -40,7 +41,7 @@ data::SourceOptions source_options(const CellsOptions& options,
   source.fields = options.columns;
   source.known_genes = dictionary.tokens;
   for (const auto& [name, gene] : dictionary.names) source.known_genes.push_back(name);
-  if (data::is_pack_store(options.path)) return source;
+  if (data::is_pack_store(options.path) || data::is_token_store(options.path)) return source;
   if (is_h5ad(options.path)) {
     source.fields = fields_of_h5ad(options);
     if (source.fields.empty()) source.metadata = "none";
@@ -59,6 +60,14 @@ std::vector<std::string> cell_names(const std::string& path, const data::ChunkSo
   return names;
 }
 
+std::vector<std::string> gene_names(const CellsOptions& options, const data::ChunkSource& source) {
+  if (options.gene_column.empty()) return source.vocabulary().genes;
+  if (!is_h5ad(options.path))
+    throw UsageError("--gene-column is a column of an .h5ad, and " + options.path + " is none");
+  return data::read_column(io::H5File::open(options.path),
+                           options.layer == "raw" ? "/raw/var" : "/var", options.gene_column);
+}
+
 void check_genes(const std::vector<std::string>& genes, const std::string& path) {
   for (std::size_t i = 0; i < genes.size(); ++i)
     if (genes[i].empty() || genes[i] == "nan" || genes[i] == "<NA>")
@@ -72,14 +81,17 @@ void check_genes(const std::vector<std::string>& genes, const std::string& path)
 CellSequences::CellSequences(const CellsOptions& options, const data::GeneDictionary& dictionary,
                              data::RankOptions ranks)
     : options_(options), source_(data::open_source(source_options(options, dictionary))) {
-  const auto& genes = source_->vocabulary().genes;
-  check_genes(genes, options.path);
+  genes_ = gene_names(options, *source_);
+  check_genes(genes_, options.path);
   cells_ = source_->cells();
   names_ = cell_names(options.path, *source_);
   try {
-    tokenizer_ = std::make_unique<data::RankTokenizer>(genes, dictionary, ranks, ranked_);
+    tokenizer_ = std::make_unique<data::RankTokenizer>(genes_, dictionary, ranks, ranked());
   } catch (const DataError& error) {
-    throw Error(error.code(), options.path + ": " + error.what(), error.hint());
+    throw Error(error.code(), options.path + ": " + error.what(),
+                error.hint() + (is_h5ad(options.path) && options.gene_column.empty()
+                                    ? "; --gene-column names a column of var that holds ids"
+                                    : ""));
   }
   const auto& match = tokenizer_->match();
   log::info("{}: {} cells; {} of {} genes are in the dictionary{}", options.path, cells_,
@@ -100,19 +112,18 @@ const data::Chunk& CellSequences::rows(std::int64_t chunk, std::int64_t begin, s
 }
 
 void CellSequences::check_counts(const data::Chunk& rows, std::int64_t first_cell) const {
-  if (ranked_ || options_.fractions) return;
+  if (ranked() || options_.fractions) return;
   const auto fraction = std::find_if(rows.values.begin(), rows.values.end(),
                                      [](float value) { return value != std::floor(value); });
   if (fraction == rows.values.end()) return;
   const auto at = fraction - rows.values.begin();
   const auto row = std::upper_bound(rows.indptr.begin(), rows.indptr.end(), at) - 1;
-  throw DataError(
-      {options_.path,
-       fmt::format("cell {}, gene {}", first_cell + (row - rows.indptr.begin()),
-                   source_->vocabulary().genes[static_cast<std::size_t>(rows.indices[at])]),
-       "a raw count", fmt::format("{}", *fraction)},
-      "the values are no raw counts",
-      "name where the counts are (--layer); --fractions takes counts that are no whole numbers");
+  throw DataError({options_.path,
+                   fmt::format("cell {}, gene {}", first_cell + (row - rows.indptr.begin()),
+                               genes_[static_cast<std::size_t>(rows.indices[at])]),
+                   "a raw count", fmt::format("{}", *fraction)},
+                  "the values are no raw counts",
+                  "name where the counts are (--layer); --allow-fractions takes estimated counts");
 }
 
 CellSequences::Part CellSequences::read(std::int64_t begin, std::int64_t end) {

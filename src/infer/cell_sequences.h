@@ -14,10 +14,11 @@
 namespace cellmill::infer {
 
 struct CellsOptions {
-  std::string path;      ///< as data.path of a run file
-  std::string metadata;  ///< npz: folder made by tools/preprocess_metadata; optional
-  std::string genes;     ///< npz: text file, one name a line; empty: genes.txt beside it
-  std::string layer;     ///< h5ad: X (empty), raw, or a layer's name
+  std::string path;         ///< as data.path of a run file
+  std::string metadata;     ///< npz: folder made by tools/preprocess_metadata; optional
+  std::string genes;        ///< npz: text file, one name a line; empty: genes.txt beside it
+  std::string layer;        ///< h5ad: X (empty), raw, or a layer's name
+  std::string gene_column;  ///< h5ad: column of var that names genes; empty: its index
   std::string orientation = "auto";  ///< csv: auto | genes_by_samples | samples_by_genes
   /// Labels to keep; empty: all categories that an h5ad, a store or a metadata folder has.
   std::vector<std::string> columns;
@@ -44,6 +45,7 @@ class CellSequences {
   Part read(std::int64_t begin, std::int64_t end);
 
  private:
+  bool ranked() const { return source_->vocabulary().ranked; }
   /// The rows of a chunk, which is kept where a part of it costs the whole.
   const data::Chunk& rows(std::int64_t chunk, std::int64_t begin, std::int64_t end);
   void check_counts(const data::Chunk& rows, std::int64_t first_cell) const;
@@ -52,9 +54,8 @@ class CellSequences {
   std::unique_ptr<data::ChunkSource> source_;
   std::unique_ptr<data::RankTokenizer> tokenizer_;
   std::int64_t cells_ = 0, kept_ = -1;
-  bool ranked_ = false;
   data::Chunk chunk_;
-  std::vector<std::string> names_;
+  std::vector<std::string> names_, genes_;
 };
 
 }  // namespace cellmill::infer

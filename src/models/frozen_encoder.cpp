@@ -31,6 +31,9 @@ FrozenEncoder::FrozenEncoder(const RankNetwork& network, at::ScalarType precisio
     layers_.push_back({cast(w.qkv, precision), cast(w.output, precision),
                        detached(w.attention_norm), cast(w.up, precision), cast(w.down, precision),
                        detached(w.norm)});
+  const auto kernels = precision == at::kBFloat16 ? nn::bfloat16_encoder() : nn::float_encoder();
+  if (nn::PackedLayers::fit(kernels, network.layers()))
+    packed_.emplace(kernels, network.layers(), form_);
 }
 
 at::Tensor FrozenEncoder::packed(const data::Sequences& sequences, std::int64_t layer) {
@@ -38,6 +41,7 @@ at::Tensor FrozenEncoder::packed(const data::Sequences& sequences, std::int64_t 
   const auto device = embedding_.words.device();
   auto x = nn::embed(embedding_, tokens_of(sequences).to(device),
                      positions_of(sequences.offsets).to(device), form_);
+  if (packed_) return packed_->run(x, sequences.offsets, layer);
   for (std::int64_t k = 0; k < layer; ++k)
     x = nn::encoder_layer(layers_[static_cast<std::size_t>(k)], x, sequences.offsets, form_);
   return x;

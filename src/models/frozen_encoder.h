@@ -1,10 +1,14 @@
 #pragma once
 // The rank encoder where no parameter changes any more: hidden states alone, without gradients,
-// linear layers in float32 or bfloat16. Residual sums and layer norms stay float32.
+// linear layers in float32 or bfloat16. Residual sums and layer norms stay float32. Packed, on a
+// CPU with AVX-512, by nn/packed_layers.h; there bfloat16 is computed in float32 if the processor
+// does not multiply it itself: that is faster, and exacter than asked for.
+#include <optional>
 #include <vector>
 
 #include "data/sequences.h"
 #include "models/rank_network.h"
+#include "nn/packed_layers.h"
 
 namespace cellmill::models {
 
@@ -23,6 +27,7 @@ class FrozenEncoder {
   at::ScalarType precision_;
   nn::EmbeddingWeights embedding_;
   std::vector<nn::EncoderLayerWeights> layers_;
+  std::optional<nn::PackedLayers> packed_;
 };
 
 }  // namespace cellmill::models

@@ -1,7 +1,6 @@
 #include "models/init.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include "base/random.h"
 
@@ -40,11 +39,8 @@ at::Tensor normal(std::uint64_t seed, const std::string& name,
   auto values = at::empty(shape, at::kDouble);
   auto* v = values.mutable_data_ptr<double>();
   const auto first = random::bits(random::Use::kInit, {seed, key_of(name)});
-  at::parallel_for(0, values.numel(), 1 << 14, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = begin; i < end; ++i)
-      v[i] =
-          deviation * random::normal(random::mix(first + static_cast<std::uint64_t>(i) * kStride));
-  });
+  for (std::int64_t i = 0; i < values.numel(); ++i)
+    v[i] = deviation * random::normal(random::mix(first + static_cast<std::uint64_t>(i) * kStride));
   return values.to(dtype);
 }
 

@@ -134,6 +134,8 @@ class Place:
         before. The event file's cannot: random moments are for that."""
         own = f".unfinished-{socket.gethostname()}-@PID@-"
         paths = ["run", "run/config.yaml", "run/metrics.jsonl", "run/log"] + [f"run/{own}{n}" for n in range(32)]
+        if part == "curves":
+            paths = ["run/metrics.jsonl"]
         if part == "save":
             paths = ["run/checkpoints", "run/checkpoints/best.json"]
             for folder in (f"run/checkpoints/{own}{n}" for n in range(32)):

@@ -1,9 +1,13 @@
 """The system calls with which a run saves and starts, one by one through strace: killed there, or refused there."""
 import collections
 import functools
+import os
+import pathlib
 import re
 import shutil
+import signal
 import subprocess
+import time
 
 from runs import Place, require
 
@@ -110,6 +114,24 @@ def refused(scenario, call, when, error, text, expected, name):
     shutil.rmtree(place.path)
 
 
+def stopped(place, error):
+    """A run that is told to stop, and whose curves cannot be synced at its end, is saved, says both and ends with 75: to be put back."""
+    syncs = 2  # of the start, of the save: an epoch, and its save, is far away
+    running = place.start("--set", "data.synthetic_cells=40000", "checkpoint.every_steps=0", strace=strace(
+        "/dev/null", "-e", f"inject=fsync:error={error}:when={syncs + 1}+", calls=["fsync"]), part="curves")
+    until = time.monotonic() + 60
+    while "first step done" not in running.said.read_text() and time.monotonic() < until:
+        time.sleep(0.01)
+    for process in running.processes():
+        if pathlib.Path(f"/proc/{process}/comm").read_text() != "strace\n":
+            os.kill(process, signal.SIGUSR1)
+    ended = running.end()
+    require(ended.code == 75, f"a stopped run whose curves could not be synced ended with {ended.code}, not 75", ended.said)
+    require(SAYING[error] in ended.said, f"nothing is said of {error}", ended.said)
+    require(place.steps() and f"step {place.steps()[-1]} is saved" in ended.said, "does not say what is saved", ended.said)
+    shutil.rmtree(place.path)
+
+
 def sampled(points, every, of_pwrite):
     """Every `every`-th call, of pwrite64 (HDF5's many) every `of_pwrite`-th."""
     seen = collections.Counter()
@@ -141,6 +163,9 @@ def add_refusals(matrix):
         matrix.skipped["ENOSPC, EIO, EDQUOT at system calls"] = why
         return
     errors = list(SAYING)
+    for error in SAYING:
+        matrix.add("ENOSPC, EIO or EDQUOT at the last sync of a stopped run's curves", f"{error}-stopped",
+                   lambda path, e=error: stopped(Place(path, matrix.programs, epochs=10000), e))
     matrix.unbroken(1)
     for scenario in scenarios(matrix.programs, matrix.root, 1):
         points = scenario.points()

@@ -63,7 +63,7 @@ CATCH_TEST_CASE("values that are no counts are refused, unless it is said that t
   CATCH_CHECK(cells.read(0, 1).sequences.size() == 1);
   CATCH_CHECK_THAT(error_of([&] { cells.read(0, 2); }),
                    Contains("65 ") && Contains("cell 1, gene ENSG2") && Contains("a raw count") &&
-                       Contains("0.5") && Contains("--fractions"));
+                       Contains("0.5") && Contains("--allow-fractions"));
   CATCH_CHECK_THAT(error_of([&] { cells.read(1, 2); }), Contains("cell 1, gene ENSG2"));
   table.options.fractions = true;
   CATCH_CHECK(table.open().read(1, 2).sequences.tokens == Tokens{3, 4});
