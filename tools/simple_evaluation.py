@@ -144,7 +144,7 @@ def embed(method, batch_size, folder, o):
     """Runs `cellmill embed`. -> seconds, starting and reading included."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").unlink(missing_ok=True)
-    command = [o.program, "embed", o.model, o.cells, "--out", folder / "embeddings.npz", "--method", method, "--device", o.device,
+    command = [o.program, "embed", o.model, o.cells, "--output", folder / "embeddings.npz", "--method", method, "--device", o.device,
                "--emb-layer", o.emb_layer, "--layer-convention", o.layer_convention]  # fmt: skip
     command += ["--batch-size", batch_size] if batch_size else []
     command += ["--dictionary", o.dictionary] if o.dictionary else []

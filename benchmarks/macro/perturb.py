@@ -90,7 +90,7 @@ def cellmill(options, folder, cell, places):
     if os.path.exists(out):
         os.remove(out)
     more = [] if options.batch_tokens is None else ["--batch-tokens", str(options.batch_tokens)]
-    said = subprocess.run([options.cellmill, "perturb", f"{folder}/model", f"{folder}/cell.h5ad", "--out", out, "--device", "cpu", "--genes",
+    said = subprocess.run([options.cellmill, "perturb", f"{folder}/model", f"{folder}/cell.h5ad", "--output", out, "--device", "cpu", "--genes",
                            ",".join(f"T{cell[p]}" for p in places), "--precision", options.precision, *more], capture_output=True, text=True,
                           check=True, env={**os.environ, "OMP_NUM_THREADS": str(options.threads)}).stderr
     rate = float(re.search(r"perturbing: \d+ perturbations in .*\(([0-9.]+) perturbations/s\)", said)[1])

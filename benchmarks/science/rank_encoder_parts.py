@@ -88,7 +88,7 @@ def dictionary(place):
 
 def embed(place, model, name, *options):
     path = place.path(name)
-    program.call([place.o.program, "embed", model, place.data, "--out", path, *options], place.log)
+    program.call([place.o.program, "embed", model, place.data, "--output", path, *options], place.log)
     return path
 
 

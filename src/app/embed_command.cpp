@@ -31,7 +31,7 @@ struct EmbedWords {
     line.positional("DATA", &cells.path,
                     "raw counts: .h5ad, .csv or .tsv, a 10x folder, .npz, a folder of .npz chunks, "
                     "or a .cmpack store; or a token store");
-    line.option("out", &output, "embeddings: .npz or .h5ad; NAME.json beside it says how made",
+    line.option("output", &output, "embeddings: .npz or .h5ad; NAME.json beside it says how made",
                 Need::kRequired);
     line.option("dictionary", &dictionary,
                 "genes of a Hugging Face folder that has no genes.json (tools/gene_dictionary)");
@@ -97,7 +97,7 @@ struct EmbedWords {
     infer::check_embedding_path(output);
     std::error_code ignored;
     if (std::filesystem::equivalent(cells.path, output, ignored))
-      throw UsageError("--out " + output + " would overwrite the cells");
+      throw UsageError("--output " + output + " would overwrite the cells");
   }
 
   infer::EmbeddingOptions options(std::int64_t layers) const {

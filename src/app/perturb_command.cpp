@@ -40,7 +40,7 @@ struct PerturbWords {
                 "symbols or Ensembl ids, by comma or repeated, or a file of one a line; all: each "
                 "gene of a cell",
                 Need::kRequired);
-    line.option("out", &output, "answer: .h5ad, .npz or .csv", Need::kRequired);
+    line.option("output", &output, "answer: .h5ad, .npz or .csv", Need::kRequired);
     line.heading("The perturbation");
     line.option("kind", &kind,
                 "delete: taken out; overexpress: to the first rank, put in where it is absent; "
@@ -131,7 +131,7 @@ struct PerturbWords {
     infer::check_result_path(output);
     std::error_code ignored;
     if (std::filesystem::equivalent(cells.path, output, ignored))
-      throw UsageError("--out " + output + " would overwrite the cells");
+      throw UsageError("--output " + output + " would overwrite the cells");
   }
 
   /// "A,B C" and files of names as one list.

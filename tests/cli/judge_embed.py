@@ -103,7 +103,7 @@ def same(found, wanted, tolerance=2e-5):
 
 
 def embedded(model, *more, data="cells.h5ad", out="embeddings.npz", **how):
-    said = run("embed", model.path, data, "--out", out, *more, **how)
+    said = run("embed", model.path, data, "--output", out, *more, **how)
     return (np.load(root / out) if out.endswith(".npz") else anndata.read_h5ad(root / out)), said
 
 
@@ -212,11 +212,11 @@ def judge_sources(model, cells):
     named.var_names = ["tp53" if name == gene(3) else name.lower() + ".7" for name in cells.var_names]
     named.write_h5ad(root / "named.h5ad")
     np.testing.assert_array_equal(embedded(model, data="named.h5ad")[0]["embeddings"], wanted)
-    run("embed", model.path, "cells.h5ad", "--out", "moved.npz", "--dictionary", model.genes)
+    run("embed", model.path, "cells.h5ad", "--output", "moved.npz", "--dictionary", model.genes)
 
 
 def judge_refusals(v1, v2, cells):
-    out = ("--out", "refused.npz")
+    out = ("--output", "refused.npz")
     says(64, "mode cls: the model's cells have no <cls> token (V1)", arguments=(v1.path, "cells.h5ad", *out, "--mode", "cls"))
     says(64, "no layer 1: in the convention upstream a model of 3 layers has -3 to 0", arguments=(v1.path, "cells.h5ad", *out, "--emb-layer", 1))
     says(64, "in the convention helical a model of 3 layers has -4 to 3",
@@ -224,9 +224,9 @@ def judge_refusals(v1, v2, cells):
     says(64, "mixed_precision computes in bfloat16", arguments=(v1.path, "cells.h5ad", *out, "--method", "batching", "--precision", "bfloat16"))
     says(64, "--batch-tokens", arguments=(v1.path, "cells.h5ad", *out, "--batch-size", 4))
     says(64, "--per-cell is for --mode gene", arguments=(v1.path, "cells.h5ad", *out, "--per-cell"))
-    says(64, "known: .npz, .h5ad", arguments=(v1.path, "cells.h5ad", "--out", "refused.csv"))
-    says(64, "would overwrite the cells", arguments=(v1.path, "cells.h5ad", "--out", "cells.h5ad"))
-    says(66, "no/refused.npz", arguments=(v1.path, "cells.h5ad", "--out", "no/refused.npz"))
+    says(64, "known: .npz, .h5ad", arguments=(v1.path, "cells.h5ad", "--output", "refused.csv"))
+    says(64, "would overwrite the cells", arguments=(v1.path, "cells.h5ad", "--output", "cells.h5ad"))
+    says(66, "no/refused.npz", arguments=(v1.path, "cells.h5ad", "--output", "no/refused.npz"))
     says(65, "no such column", "did you mean kind?", arguments=(v1.path, "cells.h5ad", *out, "--columns", "kinds"))
 
     logs = cells.copy()
@@ -234,7 +234,7 @@ def judge_refusals(v1, v2, cells):
     logs.write_h5ad(root / "logs.h5ad")
     for ranks in (1, 2):
         says(65, "logs.h5ad", "the values are no raw counts", "a raw count", "--allow-fractions", arguments=(v1.path, "logs.h5ad", *out), ranks=ranks)
-    run("embed", v1.path, "logs.h5ad", "--out", "fractions.npz", "--allow-fractions")
+    run("embed", v1.path, "logs.h5ad", "--output", "fractions.npz", "--allow-fractions")
     strange = cells.copy()
     strange.var_names = [f"gene{i}" for i in range(strange.n_vars)]
     strange.write_h5ad(root / "strange.h5ad")

@@ -74,7 +74,7 @@ class Place:
 
     def perturb(self, *words, out="a.h5ad", ranks=1, code=0):
         (self.folder / out).unlink(missing_ok=True)
-        said = run("perturb", self.folder / "model", self.folder / "cells.h5ad", "--out", self.folder / out, *words, ranks=ranks, code=code)
+        said = run("perturb", self.folder / "model", self.folder / "cells.h5ad", "--output", self.folder / out, *words, ranks=ranks, code=code)
         return anndata.read_h5ad(self.folder / out) if code == 0 else said
 
 
@@ -192,7 +192,7 @@ def states(root):
             assert answer.uns["goal_state"] == "well" and answer.uns["alternative_states"] == "odd"
         table = place.folder / "table.csv"
         subprocess.run([sys.executable, ROOT / "tools/perturbation_statistics", place.folder / "a.h5ad", "goal_state_shift",
-                        "--out", table], check=True, stdout=subprocess.DEVNULL)
+                        "--output", table], check=True, stdout=subprocess.DEVNULL)
         made = pd.read_csv(table).set_index("Ensembl_ID")
         assert np.allclose(made.loc[answer.var_names, "Shift_to_goal_end"], np.nanmean(answer.layers["shift_to_well"], 0), atol=1e-7)
 
@@ -232,7 +232,7 @@ def golden(root):
         anndata.AnnData(sp.csr_matrix(counts), var=pd.DataFrame(index=[f"GENE{i}" for i in range(56)])).write_h5ad(here / "c.h5ad")
         for convention in ("upstream", "helical"):
             out = here / f"{convention}.h5ad"
-            run("perturb", folder, here / "c.h5ad", "--dictionary", here / "genes.json", "--genes", "all", "--out", out,
+            run("perturb", folder, here / "c.h5ad", "--dictionary", here / "genes.json", "--genes", "all", "--output", out,
                 "--layer-convention", convention)
             answer = anndata.read_h5ad(out)
             place = [list(map(int, answer.var["token"])).index(t) for t in tokens]
@@ -260,7 +260,7 @@ def resume(root):
     words = ["--genes", "all", "--block-tokens", 30, "--batch-tokens", 30]
     whole = place.perturb(*words)
     pieces = place.folder / ".b.h5ad.perturbing"
-    command = [cellmill, "perturb", place.folder / "model", place.folder / "cells.h5ad", "--out", place.folder / "b.h5ad", *words]
+    command = [cellmill, "perturb", place.folder / "model", place.folder / "cells.h5ad", "--output", place.folder / "b.h5ad", *words]
     for how, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 75)):
         before = len(list(pieces.glob("block-*.h5")))
         process = subprocess.Popen(list(map(str, command)), env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -272,7 +272,7 @@ def resume(root):
         said = process.communicate(timeout=60)[0]
         assert process.returncode == code, said
         assert not (place.folder / "b.h5ad").exists()
-    said = run("perturb", place.folder / "model", place.folder / "cells.h5ad", "--out", place.folder / "b.h5ad", "--genes", "GENE1", code=64)
+    said = run("perturb", place.folder / "model", place.folder / "cells.h5ad", "--output", place.folder / "b.h5ad", "--genes", "GENE1", code=64)
     assert "unfinished job" in said
     done = len(list(pieces.glob("block-*.h5")))
     said = run(*command[1:], ranks=2)
@@ -307,11 +307,11 @@ def refusals(root):
     answer = place.perturb("--genes", "GENE1,GENE2")
     assert list(answer.var["n_detections"])[0] == 0 and np.isnan(answer.X[:, 0]).all()
     assert "exists already" in run("perturb", place.folder / "model", place.folder / "cells.h5ad", "--genes", "GENE2",
-                                   "--out", place.folder / "a.h5ad", code=64)
+                                   "--output", place.folder / "a.h5ad", code=64)
     (place.folder / "list.txt").write_text("GENE2\n\nGENE3\n")
     assert tokens_of(place.perturb("--genes", place.folder / "list.txt")) == [[6], [7]]
     for name in ("a.npz", "a.csv"):
-        run("perturb", place.folder / "model", place.folder / "cells.h5ad", "--genes", "GENE2", "--out", place.folder / name)
+        run("perturb", place.folder / "model", place.folder / "cells.h5ad", "--genes", "GENE2", "--output", place.folder / name)
     assert np.load(place.folder / "a.npz")["layers/mean_gene_cosine"].shape[1] == 1
     assert list(pd.read_csv(place.folder / "a.csv").columns) == ["cell", "ENSG00000000002"]
 

@@ -119,16 +119,16 @@ def test_pairs_of_genes():
 
 def test_the_command(tool, tmp_path):
     answer().write_h5ad(tmp_path / "a.h5ad")
-    done = tool("perturbation_statistics", tmp_path / "a.h5ad", "goal_state_shift", "--out", tmp_path / "t.csv")
+    done = tool("perturbation_statistics", tmp_path / "a.h5ad", "goal_state_shift", "--output", tmp_path / "t.csv")
     assert done.returncode == 0, done.stderr
     assert pd.read_csv(tmp_path / "t.csv")["Sig"].sum() == 2
-    done = tool("perturbation_statistics", tmp_path / "a.h5ad", "vs_null", "--out", tmp_path / "n.csv")
+    done = tool("perturbation_statistics", tmp_path / "a.h5ad", "vs_null", "--output", tmp_path / "n.csv")
     assert done.returncode == 64 and "--null is needed" in done.stderr
-    done = tool("perturbation_statistics", tmp_path / "a.h5ad", "aggregate_gene_shifts", "--out", tmp_path / "n.csv")
+    done = tool("perturbation_statistics", tmp_path / "a.h5ad", "aggregate_gene_shifts", "--output", tmp_path / "n.csv")
     assert done.returncode == 64 and "--mode gene" in done.stderr
     plain = answer()
     plain.uns = {"command": "perturb"}
     plain.write_h5ad(tmp_path / "b.h5ad")
-    done = tool("perturbation_statistics", tmp_path / "b.h5ad", "goal_state_shift", "--out", tmp_path / "n.csv")
+    done = tool("perturbation_statistics", tmp_path / "b.h5ad", "goal_state_shift", "--output", tmp_path / "n.csv")
     assert done.returncode == 65 and "--state FIELD" in done.stderr
     assert not (tmp_path / "n.csv").exists()

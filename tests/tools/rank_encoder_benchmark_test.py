@@ -23,7 +23,7 @@ if sys.argv[1] == "train":
 elif sys.argv[1] == "embed":
     with h5py.File(sys.argv[3]) as file:
         names = file["obs"][file["obs"].attrs["_index"]].asstr()[:].astype("U")
-    np.savez(sys.argv[sys.argv.index("--out") + 1], embeddings=np.random.RandomState(0).normal(size=(len(names), 8)).astype("f4"), cells=names)
+    np.savez(sys.argv[sys.argv.index("--output") + 1], embeddings=np.random.RandomState(0).normal(size=(len(names), 8)).astype("f4"), cells=names)
 """
 
 

@@ -14,7 +14,7 @@ import h5py, numpy as np, scipy.sparse as sp
 print("asked", json.dumps(sys.argv[1:]))
 if "fail" in sys.argv[2]: sys.exit(65)
 value = lambda key: sys.argv[sys.argv.index(key) + 1]
-out, method = value("--out"), value("--method")
+out, method = value("--output"), value("--method")
 with h5py.File(sys.argv[3]) as file:
     names = file["obs"][file["obs"].attrs["_index"]].asstr()[:].astype("U")
     counts = sp.csr_matrix(tuple(file["X"][part][:] for part in ("data", "indices", "indptr")), shape=file["X"].attrs["shape"]).toarray()
