@@ -57,7 +57,7 @@ class Program(unittest.TestCase):
         self.assertRegex(out, r"\n  --ranks N +up to so many \(at least 1; default 1024\)\n")
         self.assertRegex(out, r"\n\nSettings, told by `cellmill config help`\n  --config TEXT\.\.\. +run files")
         headings = re.findall(r"^\S.*$", run()[1], re.MULTILINE)
-        self.assertEqual(headings[-7:], ["Train", "Ask", "Metadata", "Data", "Check", "Settings", "Serve"])
+        self.assertEqual(headings[-8:], ["Train", "Ask", "Metadata", "Rank encoder", "Data", "Check", "Settings", "Serve"])
 
     def test_unknown_command(self):
         self.refused(64, "unknown command trian\n  hint: did you mean train?", "trian")
