@@ -1,5 +1,7 @@
 #include "data/store/token_store.h"
 
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <fstream>
 
@@ -18,7 +20,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path kFolder = fs::temp_directory_path() / "cellmill_token_store_test";
+const fs::path kFolder =
+    fs::temp_directory_path() / ("cellmill_token_store_" + std::to_string(getpid()));
 
 GeneDictionary dictionary() {
   return {{"<pad>", "<mask>", "<cls>", "<eos>", "G4", "", "G6", "G7"},

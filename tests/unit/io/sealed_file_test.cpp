@@ -1,5 +1,7 @@
 #include "io/sealed_file.h"
 
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <numeric>
@@ -13,7 +15,8 @@ using namespace cellmill::io;
 
 namespace {
 
-const fs::path kFolder = fs::temp_directory_path() / "cellmill_sealed_file_test";
+const fs::path kFolder =
+    fs::temp_directory_path() / ("cellmill_sealed_file_" + std::to_string(getpid()));
 
 /// Three blocks and a bit; the bulk is the middle of them.
 fs::path sealed(const std::string& name) {
