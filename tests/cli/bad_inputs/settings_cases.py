@@ -15,7 +15,7 @@ def run_file(name, code, text, *says):
 run_file("an unknown key", 78, "train:\n  epohcs: 3\n", "run.yaml:2:3: unknown key train.epohcs", "hint: did you mean train.epochs?")
 run_file("a value out of range", 78, "train:\n  epochs: 0\n", "run.yaml:2:11: train.epochs: expected at least 1; found 0")
 run_file("a text for a number", 78, "train: {epochs: many}\n", "run.yaml:1:17: train.epochs: expected a whole number", "found many")
-run_file("a choice that is none", 78, "train:\n  schedule: cosin\n", "run.yaml:2:13: train.schedule: expected one of constant, cosine; found cosin",
+run_file("a choice that is none", 78, "train:\n  schedule: cosin\n", "run.yaml:2:13: train.schedule: expected one of constant, linear, cosine; found cosin",
          "hint: did you mean cosine?")
 run_file("a key twice", 78, "train:\n  seed: 1\n  seed: 2\n", "run.yaml:3:3: train.seed is given twice in this map")
 run_file("no YAML", 78, "train: {epochs: 3\nmodel: 1\n", "run.yaml:2:", "not YAML: ")
@@ -55,7 +55,7 @@ def rule(place):
     return place.train("--set", "data.split.validation_chunks=[7]")
 
 
-@case("data: an unknown format", 78, "--set data.format=h5", "expected one of auto, pack, mtx, csv, npz, h5ad, synthetic; found h5")
+@case("data: an unknown format", 78, "--set data.format=h5", "expected one of auto, pack, mtx, csv, npz, tokens, h5ad, synthetic; found h5")
 def data_format(place):
     return place.train("--set", "data.format=h5")
 
@@ -72,7 +72,7 @@ def data_empty(place):
     return place.pack(data="empty")
 
 
-@case("data: nothing is named", 78, "no data: `path` is empty", "hint: name a folder of .npz chunks, an .h5ad, .csv or .tsv file, a 10x folder or a .cmpack store")
+@case("data: nothing is named", 78, "no data: `path` is empty", "hint: name a folder of .npz chunks, an .h5ad, .csv or .tsv file, a 10x folder, a .cmpack store or a token store")
 def data_none(place):
     return place.cellmill("pack", "--output", "out.cmpack")
 
