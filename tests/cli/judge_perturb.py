@@ -219,7 +219,7 @@ def genes(root):
 
 def golden(root):
     """The cases of ../shared, where it is there: the deletion of each gene of one cell."""
-    folders = [p.parent for up in ROOT.parents[:2] for p in up.glob("shared/golden/rank_encoder/*/config.json")]
+    folders = [p.parent for p in ROOT.parent.glob("shared/golden/rank_encoder/*/config.json")]
     for folder in folders:
         case, specials = load_file(folder / "case.f64.safetensors"), folder.name.endswith("v2")
         tokens = [int(t) for t in case["delete.input_ids"]][specials:len(case["delete.input_ids"]) - specials]
