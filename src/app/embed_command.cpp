@@ -1,46 +1,30 @@
 #include <ATen/Parallel.h>
 
-#include <filesystem>
-
 #include "app/command.h"
 #include "app/embedding_run.h"
+#include "app/encoder_question.h"
 #include "base/error.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "front/overview.h"
-#include "infer/open_encoder.h"
 #include "io/files.h"
 #include "io/json.h"
-#include "train/trainer.h"
 
 namespace cellmill::app {
 namespace {
 
 using config::Need;
 
-struct EmbedWords {
-  std::string model, output, dictionary, device = "auto";
-  std::string convention = "upstream", mode = "cell", method = "packed", precision = "float32";
-  std::int64_t emb_layer = -1, batch_size = 0,
-               batch_tokens = infer::EmbeddingOptions().batch_tokens;
+struct EmbedWords : EncoderQuestion {
+  std::string method = "packed";
+  std::int64_t batch_size = 0, batch_tokens = infer::EmbeddingOptions().batch_tokens;
   bool per_cell = false;
-  infer::CellsOptions cells;
 
   void declare(config::CommandLine& line) {
-    line.positional("MODEL", &model, "a run, a checkpoint or a Hugging Face folder");
-    line.positional("DATA", &cells.path,
-                    "raw counts: .h5ad, .csv or .tsv, a 10x folder, .npz, a folder of .npz chunks, "
-                    "or a .cmpack store; or a token store");
+    declare_data(line);
     line.option("output", &output, "embeddings: .npz or .h5ad; NAME.json beside it says how made",
                 Need::kRequired);
-    line.option("dictionary", &dictionary,
-                "genes of a Hugging Face folder that has no genes.json (tools/gene_dictionary)");
-    line.option("emb-layer", &emb_layer, "counted as --layer-convention says");
-    line.option(
-        "layer-convention", &convention,
-        "upstream: 0 is the last layer, -1 the one before; helical: -1 is the last layer, 0 "
-        "the input's embeddings",
-        Need::kOptional, config::one_of({"upstream", "helical"}));
+    declare_layer(line);
     line.option(
         "mode", &mode,
         "cell: mean of a cell's genes; cls: its <cls> (V2); gene: a vector a gene, the mean "
@@ -54,28 +38,13 @@ struct EmbedWords {
                 "mixed_precision (these in bfloat16)",
                 Need::kOptional,
                 config::one_of({"packed", "baseline", "batching", "mixed_precision"}));
-    line.option("precision", &precision, "of products, packed", Need::kOptional,
-                config::one_of({"float32", "bfloat16"}));
     line.option("batch-size", &batch_size, "cells of a padded batch; 0: 10 for baseline, else 32",
                 Need::kOptional, config::at_least(0));
     line.option("batch-tokens", &batch_tokens, "tokens of a packed batch", Need::kOptional,
                 config::at_least(1));
-    line.option("device", &device, "where the model runs", Need::kOptional,
-                config::one_of({"auto", "cpu", "cuda"}));
+    declare_model(line);
     line.heading("The cells");
-    line.option("columns", &cells.columns,
-                "labels to keep beside the embeddings; default: all categories that DATA has");
-    line.option("allow-fractions", &cells.fractions,
-                "take values that are no whole numbers, as estimated counts");
-    line.option("layer", &cells.layer, "h5ad: 'raw' or the name of a layer instead of X");
-    line.option("gene-column", &cells.gene_column,
-                "h5ad: the column of var that names genes, as ensembl_id; default: its index");
-    line.option("orientation", &cells.orientation, "csv: what a row is", Need::kOptional,
-                config::one_of({"auto", "genes_by_samples", "samples_by_genes"}));
-    line.option("metadata", &cells.metadata,
-                "npz: folder made by tools/preprocess_metadata, for the labels");
-    line.option("genes", &cells.genes,
-                "npz: gene names, one a line (default: genes.txt beside it)");
+    declare_cells(line, "genes");
   }
 
   infer::Method the_method() const {
@@ -95,9 +64,7 @@ struct EmbedWords {
     if (per_cell && (mode != "gene" || !output.ends_with(".npz")))
       throw UsageError("--per-cell is for --mode gene and an .npz");
     infer::check_embedding_path(output);
-    std::error_code ignored;
-    if (std::filesystem::equivalent(cells.path, output, ignored))
-      throw UsageError("--output " + output + " would overwrite the cells");
+    EncoderQuestion::check();
   }
 
   infer::EmbeddingOptions options(std::int64_t layers) const {
@@ -106,26 +73,13 @@ struct EmbedWords {
     o.pooling = mode == "cell"  ? infer::Pooling::kCell
                 : mode == "cls" ? infer::Pooling::kCls
                                 : infer::Pooling::kGene;
-    o.layer = infer::hidden_layer(emb_layer,
-                                  convention == "upstream" ? infer::LayerConvention::kUpstream
-                                                           : infer::LayerConvention::kHelical,
-                                  layers);
-    o.precision = precision == "float32" ? at::kFloat : at::kBFloat16;
+    o.layer = hidden_state(layers);
+    o.precision = dtype();
     o.batch_cells = batch_size;
     o.batch_tokens = batch_tokens;
     return o;
   }
 };
-
-infer::OpenedEncoder open_model(comm::World& world, const EmbedWords& words) {
-  const auto device = train::choose_device(world, words.device);
-  infer::OpenedEncoder opened;
-  comm::agree(*world.host_world, [&] {
-    opened = infer::open_encoder(words.model, words.dictionary, "cpu");
-    opened.model->to(device);
-  });
-  return opened;
-}
 
 io::Json facts_of(const EmbedWords& words, const infer::OpenedEncoder& opened,
                   const infer::EmbeddingOptions& options) {
@@ -165,7 +119,7 @@ int embed_command(comm::World& world, const Arguments& arguments) {
   }
   words.check();
   comm::set_phase("opening the model");
-  const auto opened = open_model(world, words);
+  const auto opened = words.open(world);
   const auto options = words.options(opened.encoder->layers());
   infer::check_pooling(options.pooling, opened.encoder->rank_options());
   words.cells.threads = at::get_num_threads();

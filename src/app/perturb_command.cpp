@@ -5,37 +5,30 @@
 #include <sstream>
 
 #include "app/command.h"
+#include "app/encoder_question.h"
 #include "app/perturbation_run.h"
 #include "base/error.h"
 #include "base/format.h"
 #include "base/nearest.h"
-#include "infer/open_encoder.h"
 #include "infer/pooling.h"
 #include "io/digest.h"
 #include "io/files.h"
-#include "train/trainer.h"
 
 namespace cellmill::app {
 namespace {
 
 using config::Need;
 
-struct PerturbWords {
-  std::string model, output, dictionary, device = "auto";
+struct PerturbWords : EncoderQuestion {
   std::vector<std::string> genes;
-  std::string kind = "delete", anchor, mode = "cell";
+  std::string kind = "delete", anchor;
   std::int64_t shift = 1;
   bool group = false;
-  std::string convention = "upstream", precision = "float32";
-  std::int64_t emb_layer = -1, batch_tokens = 0, block_tokens = 0;
+  std::int64_t batch_tokens = 0, block_tokens = 0;
   infer::SurveyOptions survey;
-  infer::CellsOptions cells;
 
   void declare(config::CommandLine& line) {
-    line.positional("MODEL", &model, "a run, a checkpoint or a Hugging Face folder");
-    line.positional("DATA", &cells.path,
-                    "raw counts: .h5ad, .csv or .tsv, a 10x folder, .npz, a folder of .npz chunks, "
-                    "or a .cmpack store; or a token store");
+    declare_data(line);
     line.option("genes", &genes,
                 "symbols or Ensembl ids, by comma or repeated, or a file of one a line; all: each "
                 "gene of a cell",
@@ -56,12 +49,7 @@ struct PerturbWords {
                 "cell: mean of the genes that were not perturbed; cls: the <cls> token (V2); gene: "
                 "each of those genes, its mean and deviation over cells",
                 Need::kOptional, config::one_of({"cell", "cls", "gene"}));
-    line.option("emb-layer", &emb_layer, "counted as --layer-convention says");
-    line.option(
-        "layer-convention", &convention,
-        "upstream: 0 is the last layer, -1 the one before; helical: -1 is the last layer, 0 "
-        "the input's embeddings",
-        Need::kOptional, config::one_of({"upstream", "helical"}));
+    declare_layer(line);
     line.option(
         "state", &survey.states.field,
         "a label of the cells; those of --start are perturbed, and it is asked whether they "
@@ -77,23 +65,9 @@ struct PerturbWords {
     line.option("max-cells", &survey.max_cells,
                 "perturb so many, drawn by seed 42 from those that can be; 0: all", Need::kOptional,
                 config::at_least(0));
-    line.option("allow-fractions", &cells.fractions,
-                "take values that are no whole numbers, as estimated counts");
-    line.option("columns", &cells.columns, "labels to keep; default: all categories of DATA");
-    line.option("layer", &cells.layer, "h5ad: 'raw' or the name of a layer instead of X");
-    line.option("gene-column", &cells.gene_column,
-                "h5ad: the column of var that names genes, as ensembl_id; default: its index");
-    line.option("orientation", &cells.orientation, "csv: what a row is", Need::kOptional,
-                config::one_of({"auto", "genes_by_samples", "samples_by_genes"}));
-    line.option("metadata", &cells.metadata,
-                "npz: folder made by tools/preprocess_metadata, for the labels");
-    line.option("gene-names", &cells.genes,
-                "npz: gene names, one a line (default: genes.txt beside it)");
+    declare_cells(line, "gene-names");
     line.heading("How it is computed");
-    line.option("dictionary", &dictionary,
-                "genes of a Hugging Face folder that has no genes.json (tools/gene_dictionary)");
-    line.option("precision", &precision, "of products", Need::kOptional,
-                config::one_of({"float32", "bfloat16"}));
+    declare_model(line);
     line.option("batch-tokens", &batch_tokens,
                 "tokens that go through the model at a time; 0: 4,096, with CUDA 65,536",
                 Need::kOptional, config::at_least(0));
@@ -101,8 +75,6 @@ struct PerturbWords {
         "block-tokens", &block_tokens,
         "tokens between two saves, what an interruption costs a rank at most; 0: 32 batches",
         Need::kOptional, config::at_least(0));
-    line.option("device", &device, "where the model runs", Need::kOptional,
-                config::one_of({"auto", "cpu", "cuda"}));
   }
 
   void settle(const at::Device& place) {
@@ -129,9 +101,7 @@ struct PerturbWords {
       throw UsageError("--mode gene compares genes with themselves: it knows no --state",
                        "leave --mode away");
     infer::check_result_path(output);
-    std::error_code ignored;
-    if (std::filesystem::equivalent(cells.path, output, ignored))
-      throw UsageError("--output " + output + " would overwrite the cells");
+    EncoderQuestion::check();
   }
 
   /// "A,B C" and files of names as one list.
@@ -196,11 +166,7 @@ infer::PerturbationQuestion question_of(const PerturbWords& words,
 infer::PerturbationRules rules_of(const PerturbWords& words,
                                   const models::SequenceEncoder& encoder) {
   infer::PerturbationRules rules;
-  rules.layer =
-      infer::hidden_layer(words.emb_layer,
-                          words.convention == "upstream" ? infer::LayerConvention::kUpstream
-                                                         : infer::LayerConvention::kHelical,
-                          encoder.layers());
+  rules.layer = words.hidden_state(encoder.layers());
   rules.budget = words.batch_tokens;
   rules.special_tokens = encoder.rank_options().special_tokens;
   rules.every_gene = words.mode == "gene";
@@ -246,17 +212,6 @@ std::map<std::string, std::string> facts_of(const PerturbWords& words,
   return facts;
 }
 
-infer::OpenedEncoder open_model(comm::World& world, const PerturbWords& words) {
-  const auto device = train::choose_device(world, words.device);
-  infer::OpenedEncoder opened;
-  comm::agree(*world.host_world, [&] {
-    opened = infer::open_encoder(words.model, words.dictionary, "cpu");
-    opened.model->to(device);
-    opened.encoder->freeze(words.precision == "float32" ? at::kFloat : at::kBFloat16);
-  });
-  return opened;
-}
-
 }  // namespace
 
 int perturb_command(comm::World& world, const Arguments& arguments) {
@@ -276,7 +231,8 @@ int perturb_command(comm::World& world, const Arguments& arguments) {
   words.survey.states.alternatives = PerturbWords::split(words.survey.states.alternatives);
   words.check();
   comm::set_phase("opening the model");
-  const auto opened = open_model(world, words);
+  const auto opened = words.open(world);
+  comm::agree(*world.host_world, [&] { opened.encoder->freeze(words.dtype()); });
   words.settle(world.device);
   const auto question = question_of(words, *opened.encoder);
   const auto rules = rules_of(words, *opened.encoder);

@@ -13,6 +13,7 @@ import pytest
 
 import confined
 import hostile_pickles
+import pickled_dictionary
 import pickled_frames
 from failing import Failure
 
@@ -33,12 +34,13 @@ def place(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_nothing_runs_and_each_is_refused(place, name):
-    path = place / "metadata.pkl"
+@pytest.mark.parametrize("reader", [pickled_frames, pickled_dictionary])
+def test_nothing_runs_and_each_is_refused(place, reader, name):
+    path = place / "file.pkl"
     path.write_bytes(HOSTILE[name])
     began = time.monotonic()
     with pytest.raises(Failure) as caught:
-        pickled_frames.read(path)
+        reader.read(path)
     assert caught.value.code == 65 and str(path) in str(caught.value)
     assert "nothing was executed" in str(caught.value) or "not a pickle of protocol 2 to 5" in str(caught.value)
     assert time.monotonic() - began < 60
