@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/unset_vector.h"
 #include "nn/huge_pages.h"
 
 namespace cellmill::nn {
@@ -47,7 +46,7 @@ class Strips {
   std::vector<std::int64_t> from_, to_;
 };
 
-/// Of `rows` rows at a time: sums [panels, rows, kPanel] beside the result, from the bias on.
+/// Where sums are made, from the bias on: in the result, but for a last panel that is not full.
 class Sums {
  public:
   Sums(const at::Tensor& bias, const at::Tensor& out)
@@ -55,26 +54,24 @@ class Sums {
         out_(out.mutable_data_ptr<float>()),
         columns_(out.size(1)) {}
 
-  void begin(std::int64_t first, std::int64_t last, std::int64_t rows) {
-    first_ = first, last_ = last, rows_ = rows;
-    values_.resize((last - first) * rows * kPanel);
-    for (auto panel = first; panel < last; ++panel) {
-      auto to = (*this)[panel];
-      for (std::int64_t row = 0; row < rows; ++row, to.values += kPanel)
-        for (std::int64_t c = 0; c < kPanel; ++c)
-          to.values[c] = c < width(panel) ? bias_[panel * kPanel + c] : 0;
+  PanelSums begin(std::int64_t panel, std::int64_t row, std::int64_t rows) {
+    const float* from = bias_ + panel * kPanel;
+    if (width(panel) == kPanel) {
+      const PanelSums in_place = {out_ + row * columns_ + panel * kPanel, columns_, rows};
+      for (std::int64_t r = 0; r < rows; ++r)
+        std::copy_n(from, kPanel, in_place.values + r * columns_);
+      return in_place;
     }
+    last_.assign(rows * kPanel, 0.f);
+    for (std::int64_t r = 0; r < rows; ++r)
+      std::copy_n(from, width(panel), last_.data() + r * kPanel);
+    return {last_.data(), kPanel, rows};
   }
-  PanelSums operator[](std::int64_t panel) {
-    return {values_.data() + (panel - first_) * rows_ * kPanel, kPanel, rows_};
-  }
-  /// To the result's rows from `row` on.
-  void write(std::int64_t row) {
-    for (auto panel = first_; panel < last_; ++panel) {
-      auto from = (*this)[panel];
-      for (std::int64_t r = 0; r < rows_; ++r, from.values += kPanel)
-        std::copy_n(from.values, width(panel), out_ + (row + r) * columns_ + panel * kPanel);
-    }
+  void end(std::int64_t panel, std::int64_t row, const PanelSums& sums) {
+    if (width(panel) == kPanel) return;
+    for (std::int64_t r = 0; r < sums.rows; ++r)
+      std::copy_n(sums.values + r * kPanel, width(panel),
+                  out_ + (row + r) * columns_ + panel * kPanel);
   }
 
  private:
@@ -84,8 +81,8 @@ class Sums {
 
   const float* bias_;
   float* out_;
-  std::int64_t columns_, first_ = 0, last_ = 0, rows_ = 0;
-  UnsetVector<float> values_;
+  const std::int64_t columns_;
+  std::vector<float> last_;  // [rows, kPanel]
 };
 
 /// `run(first, last)` over panels, by the threads.
@@ -129,7 +126,9 @@ at::Tensor multiply(const Csr& x, const PackedMatrix& matrix, const at::Tensor& 
     Sums sums(constant, out);
     for (std::int64_t row = 0; row < x.rows(); row += kRows) {
       const auto end = std::min(row + kRows, x.rows());
-      sums.begin(first, last, end - row);
+      std::vector<PanelSums> made;
+      for (auto panel = first; panel < last; ++panel)
+        made.push_back(sums.begin(panel, row, end - row));
       Strips strips(x, index, row, end);
       for (std::int64_t strip = 0; strip < depth; strip += kStrip) {
         const auto entries = strips.until(strip + kStrip);
@@ -139,10 +138,10 @@ at::Tensor multiply(const Csr& x, const PackedMatrix& matrix, const at::Tensor& 
           kernels.entries(
               entries, matrix.panel(panel),
               ahead_of(matrix.panel(wrap ? first : panel + 1) + next * kPanel, depth - next),
-              sums[panel]);
+              made[panel - first]);
         }
       }
-      sums.write(row);
+      for (auto panel = first; panel < last; ++panel) sums.end(panel, row, made[panel - first]);
     }
   });
   return out;
@@ -158,15 +157,15 @@ at::Tensor multiply(const at::Tensor& x, const PackedMatrix& matrix, const at::T
     for (std::int64_t row = 0; row < x.size(0); row += kRows) {
       const auto* from = cells.const_data_ptr<float>() + row * depth;
       for (auto panel = first; panel < last; ++panel) {
-        sums.begin(panel, panel + 1, std::min(kRows, x.size(0) - row));
+        const auto made = sums.begin(panel, row, std::min(kRows, x.size(0) - row));
         for (std::int64_t strip = 0; strip < depth; strip += kStrip) {
           const auto next = strip + kStrip;
           const auto left = next < depth ? depth - next : panel + 1 < last ? depth : 0;
           kernels.dense(from + strip, depth, std::min(kStrip, depth - strip),
                         matrix.panel(panel) + strip * kPanel,
-                        ahead_of(matrix.panel(panel) + next * kPanel, left), sums[panel]);
+                        ahead_of(matrix.panel(panel) + next * kPanel, left), made);
         }
-        sums.write(row);
+        sums.end(panel, row, made);
       }
     }
   });

@@ -27,7 +27,7 @@ class BodyReader {
   const std::vector<Complaint>& complaints() const { return complaints_; }
 
   /// Exactly `genes` whole numbers of at least 0, not all 0. The first wrong one is complained of.
-  /// The body ends with a zero byte and simdjson's padding.
+  /// Behind the body's zero byte stand simdjson's padding and kPlainBehind bytes.
   Counts counts(ondemand::value value, const std::string& path, std::size_t genes);
   /// Nothing, after a complaint, if it is something else; null is nothing without one.
   std::optional<std::string> text(ondemand::value value, const std::string& path);

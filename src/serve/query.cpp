@@ -1,10 +1,13 @@
 #include "serve/query.h"
 
+#include <algorithm>
+
 #include "base/format.h"
 #include "base/nearest.h"
 #include "base/random.h"
 #include "io/json.h"
 #include "serve/body_reader.h"
+#include "serve/plain_counts.h"
 #include "serve/wanted_metadata.h"
 
 namespace cellmill::serve {
@@ -217,7 +220,7 @@ ParsedQuery parse_query(std::string& body, Task task, const ModelFacts& facts,
   ParsedQuery parsed;
   QueryReader reader(task, facts, limits);
   try {
-    body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
+    body.reserve(body.size() + std::max(simdjson::SIMDJSON_PADDING, 1 + kPlainBehind));
     ondemand::parser parser;
     ondemand::document document = parser.iterate(body.data(), body.size(), body.capacity());
     ondemand::value root;

@@ -35,9 +35,9 @@ CATCH_TEST_CASE("counts become rows, whole floats too, zeros left out") {
   CATCH_REQUIRE(query.complaints.empty());
   const auto& rows = std::get<std::vector<Profile>>(query.query.rows);
   CATCH_REQUIRE(rows.size() == 2);
-  CATCH_CHECK(rows[0].counts.genes == std::vector<std::int32_t>{1, 3});
-  CATCH_CHECK(rows[0].counts.values == std::vector<float>{5, 2});
-  CATCH_CHECK(rows[1].counts.values == std::vector<float>{100});
+  CATCH_CHECK(rows[0].counts.genes == UnsetVector<std::int32_t>{1, 3});
+  CATCH_CHECK(rows[0].counts.values == UnsetVector<float>{5, 2});
+  CATCH_CHECK(rows[1].counts.values == UnsetVector<float>{100});
   CATCH_CHECK(rows[0].seed != rows[1].seed);
   const auto again = std::get<std::vector<Profile>>(
       parsed(R"({"seed":7,"inputs":[{"counts":[1,1,1,1]}]})").query.rows);
