@@ -24,16 +24,15 @@ class Fetch {
                                std::int64_t steps) {
     const auto begin = ahead.lines * part / parts, end = ahead.lines * (part + 1) / parts;
     next_ = ahead.next + begin * kLanes;
-    end_ = ahead.next + end * kLanes;
     step_ = (end - begin + steps - 1) / (steps > 0 ? steps : 1);
   }
   [[gnu::always_inline]] void step() {
-    for (std::int64_t i = 0; i < step_ && next_ < end_; ++i, next_ += kLanes)
+    for (std::int64_t i = 0; i < step_; ++i, next_ += kLanes)
       _mm_prefetch(reinterpret_cast<const char*>(next_), _MM_HINT_T1);
   }
 
  private:
-  const float *next_, *end_;
+  const float* next_;
   std::int64_t step_;
 };
 

@@ -35,7 +35,9 @@ class Strips {
   RowEntries until(std::int64_t column) {
     from_ = to_;
     for (std::size_t row = 0; row < to_.size(); ++row)
-      while (to_[row] < indptr_[row + 1] && index_[to_[row]] < column) ++to_[row];
+      to_[row] = std::lower_bound(index_ + to_[row],
+                                  index_ + std::min(indptr_[row + 1], to_[row] + kStrip), column) -
+                 index_;
     return {index_, value_, from_.data(), to_.data()};
   }
 

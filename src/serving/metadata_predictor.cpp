@@ -7,7 +7,6 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <numeric>
 #include <tuple>
 
 #include "base/format.h"
@@ -120,7 +119,10 @@ class MetadataPredictor final : public serve::Predictor {
     for (auto& table : reading.latents) table = on_host(table);
     std::vector<double> totals;
     for (const auto& each : profiles)
-      totals.push_back(std::accumulate(each.counts.values.begin(), each.counts.values.end(), 0.));
+      totals.push_back(at::from_blob(const_cast<float*>(each.counts.values.data()),
+                                     {static_cast<std::int64_t>(each.counts.values.size())})
+                           .sum(at::kDouble)
+                           .item<double>());
     const auto counts = model_.expected_counts(reading.decoded, totals);
     std::vector<serve::Prediction> out(profiles.size());
     for (std::size_t i = 0; i < out.size(); ++i) {
