@@ -87,11 +87,13 @@ class Sums {
   std::vector<float> last_;  // [rows, kPanel]
 };
 
-/// `run(first, last)` over panels, by the threads.
+/// `run(first, last)` over panels, by as many threads as there is work for with so many rows.
 template <class Run>
-void for_panels(const PackedMatrix& matrix, const Run& run) {
+void for_panels(const PackedMatrix& matrix, std::int64_t rows, const Run& run) {
+  constexpr std::int64_t kWork = 1 << 24;  // products: a tenth of a millisecond
   const auto panels = panels_of(matrix.columns());
-  const std::int64_t parts = std::min<std::int64_t>(at::get_num_threads(), panels);
+  const auto worth = 1 + rows * matrix.rows() * matrix.columns() / kWork;
+  const auto parts = std::min({std::int64_t{at::get_num_threads()}, panels, worth});
   at::parallel_for(0, parts, 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto part = begin; part < end; ++part)
       run(panels * part / parts, panels * (part + 1) / parts);
@@ -124,7 +126,7 @@ at::Tensor multiply(const Csr& x, const PackedMatrix& matrix, const at::Tensor& 
   const auto index = x.indices.to(at::kInt), constant = bias.contiguous();
   const auto depth = matrix.rows();
   auto out = at::empty({x.rows(), matrix.columns()}, x.values.options());
-  for_panels(matrix, [&](std::int64_t first, std::int64_t last) {
+  for_panels(matrix, x.rows(), [&](std::int64_t first, std::int64_t last) {
     Sums sums(constant, out);
     for (std::int64_t row = 0; row < x.rows(); row += kRows) {
       const auto end = std::min(row + kRows, x.rows());
@@ -154,7 +156,7 @@ at::Tensor multiply(const at::Tensor& x, const PackedMatrix& matrix, const at::T
   const auto cells = x.contiguous(), constant = bias.contiguous();
   const auto depth = matrix.rows();
   auto out = at::empty({x.size(0), matrix.columns()}, x.options());
-  for_panels(matrix, [&](std::int64_t first, std::int64_t last) {
+  for_panels(matrix, x.size(0), [&](std::int64_t first, std::int64_t last) {
     Sums sums(constant, out);
     for (std::int64_t row = 0; row < x.size(0); row += kRows) {
       const auto* from = cells.const_data_ptr<float>() + row * depth;

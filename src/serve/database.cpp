@@ -17,9 +17,9 @@ Database::Database(const std::filesystem::path& path) : path_(path) {
   handle_.reset(handle);
   if (result != SQLITE_OK) fail("open it");
   execute(
-      "PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=16384; PRAGMA journal_mode=WAL;"
+      "PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=65536; PRAGMA journal_mode=WAL;"
       "PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-65536;"
-      "PRAGMA wal_autocheckpoint=4000; BEGIN IMMEDIATE; COMMIT");
+      "PRAGMA wal_autocheckpoint=1000; BEGIN IMMEDIATE; COMMIT");
 }
 
 void Database::execute(const char* statements) {
