@@ -93,8 +93,8 @@ int write_places(std::uint64_t bits, std::uint32_t base, std::uint32_t* to) {
 
 }  // namespace
 
-bool read_plain_counts_avx512(const char* text, int step, std::size_t genes, std::int32_t* places,
-                              float* values, std::size_t& found) {
+const char* read_plain_counts_avx512(const char* text, int step, std::size_t genes,
+                                     std::int32_t* places, float* values, std::size_t& found) {
   Numbers numbers(text, step, genes, places, values);
   std::uint32_t ends[kGroup + 2 * kBlock];  // the one before, then those that wait
   int waiting = 0;
@@ -110,18 +110,19 @@ bool read_plain_counts_avx512(const char* text, int step, std::size_t genes, std
     const std::uint64_t others = ~(commas | blanks | digits);
     const std::uint64_t inside = others ? others ^ (others - 1) : ~0ull;  // up to the first of them
     const std::uint64_t due = step == 2 ? (commas << 1) | blank_due : 0;
-    if (((blanks ^ due) & inside & ~others) || (due & inside & others)) return false;
+    if (((blanks ^ due) & inside & ~others) || (due & inside & others)) return nullptr;
     blank_due = commas >> 63;
     const std::uint64_t last = others & inside;
     waiting += write_places((commas & inside) | last, base, ends + 1 + waiting);
     int done = 0;
     for (; waiting - done >= kGroup; done += kGroup)
-      if (!numbers.add(ends + 1 + done, kGroup)) return false;
+      if (!numbers.add(ends + 1 + done, kGroup)) return nullptr;
     if (last) {
-      if (text[base + static_cast<std::uint32_t>(__builtin_ctzll(last))] != ']') return false;
-      if (waiting > done && !numbers.add(ends + 1 + done, waiting - done)) return false;
+      const char* end = text + base + __builtin_ctzll(last);
+      if (*end != ']') return nullptr;
+      if (waiting > done && !numbers.add(ends + 1 + done, waiting - done)) return nullptr;
       found = numbers.found();
-      return numbers.read() == genes;
+      return numbers.read() == genes ? end + 1 : nullptr;
     }
     waiting -= done;
     for (int i = 0; i <= waiting; ++i) ends[i] = ends[done + i];

@@ -1,13 +1,10 @@
 #include "serve/query.h"
 
-#include <algorithm>
-
 #include "base/format.h"
 #include "base/nearest.h"
 #include "base/random.h"
 #include "io/json.h"
 #include "serve/body_reader.h"
-#include "serve/plain_counts.h"
 #include "serve/wanted_metadata.h"
 
 namespace cellmill::serve {
@@ -28,8 +25,8 @@ struct Input {
 
 class QueryReader {
  public:
-  QueryReader(Task task, const ModelFacts& facts, const QueryLimits& limits)
-      : task_(task), facts_(facts), limits_(limits) {}
+  QueryReader(Task task, const ModelFacts& facts, const QueryLimits& limits, LiftedCounts* lifted)
+      : task_(task), facts_(facts), limits_(limits), reader_(lifted) {}
 
   void read(ondemand::value root) {
     auto query = reader_.object(root, "", "\"inputs\"");
@@ -213,14 +210,12 @@ class QueryReader {
   std::array<bool, 3> from_reference_ = {true, true, false};
 };
 
-}  // namespace
-
-ParsedQuery parse_query(std::string& body, Task task, const ModelFacts& facts,
-                        const QueryLimits& limits) {
+ParsedQuery parse(std::string& body, LiftedCounts* lifted, Task task, const ModelFacts& facts,
+                  const QueryLimits& limits) {
   ParsedQuery parsed;
-  QueryReader reader(task, facts, limits);
+  QueryReader reader(task, facts, limits, lifted);
   try {
-    body.reserve(body.size() + std::max(simdjson::SIMDJSON_PADDING, 1 + kPlainBehind));
+    body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
     ondemand::parser parser;
     ondemand::document document = parser.iterate(body.data(), body.size(), body.capacity());
     ondemand::value root;
@@ -245,6 +240,23 @@ ParsedQuery parse_query(std::string& body, Task task, const ModelFacts& facts,
       parsed.complaints.push_back({"", std::string("the body is not valid JSON: ") + error.what()});
   }
   return parsed;
+}
+
+}  // namespace
+
+ParsedQuery parse_query(std::string& body, Task task, const ModelFacts& facts,
+                        const QueryLimits& limits) {
+  const auto most = static_cast<std::size_t>(limits.samples);
+  if (auto lifted = lift_counts(body, facts.gene_order.size(), most)) {
+    ParsedQuery parsed = parse(lifted->text, &*lifted, task, facts, limits);
+    if (parsed.complaints.empty()) return parsed;
+  }
+  return parse_whole_query(body, task, facts, limits);
+}
+
+ParsedQuery parse_whole_query(std::string& body, Task task, const ModelFacts& facts,
+                              const QueryLimits& limits) {
+  return parse(body, nullptr, task, facts, limits);
 }
 
 Response refusal(const ParsedQuery& parsed) {
