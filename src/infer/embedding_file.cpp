@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "infer/pending_file.h"
 #include "io/npz.h"
 
@@ -49,7 +50,7 @@ class H5adEmbedding : public EmbeddingFile {
   H5adEmbedding(const std::string& path, RowNames rows, std::int64_t width)
       : file_(make_h5ad_result(path, {std::move(rows.names), {}, {}, {{kName, width}}})) {}
   void append(const at::Tensor& rows) override {
-    file_->append(std::string("obsm/") + kName, rows);
+    file_->append(fmt::format("obsm/{}", kName), rows);
   }
   void finish(const RowNotes& notes) override {
     file_->finish({.obs = notes.obs, .var = {}, .obsm = {}, .facts = notes.facts});

@@ -37,7 +37,7 @@ expect "$build_dir/CMakeCache.txt" "CELLMILL_WITH_CUDA:BOOL=OFF"
 
 cmake=cmake
 [[ ! -x .venv/bin/cmake ]] || cmake=.venv/bin/cmake
-for program in unit_base unit_nn; do
+for program in unit_base unit_metrics; do
   "$cmake" --build "$build_dir" --target "$program"
   if readelf -d "$build_dir/$program" | grep -E 'NEEDED.*(libtorch_cuda|libcudart|libnccl)'; then
     echo "FAILED: $program is linked with CUDA"

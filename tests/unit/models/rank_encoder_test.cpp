@@ -191,7 +191,8 @@ CATCH_TEST_CASE("the loss is the mean over the masked genes of the global batch"
 CATCH_TEST_CASE("biases and layer norms do not decay") {
   auto model = encoder(tiny());
   std::int64_t decaying = 0;
-  for (const auto& p : model.groups().at(0).parameters) {
+  const auto groups = model.groups();
+  for (const auto& p : groups.at(0).parameters) {
     CATCH_CHECK((p.weight_decay > 0) == (p.value.dim() == 2));
     decaying += p.weight_decay > 0;
   }
