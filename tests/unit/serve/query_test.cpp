@@ -176,7 +176,7 @@ CATCH_TEST_CASE("conditioning on a reference: its own total unless told, perturb
   CATCH_CHECK(row.from_reference == std::array<bool, 3>{false, true, false});
   CATCH_CHECK(
       wrong(
-          R"({"sampling_strategy":"mean estimation","inputs":[{"counts":[1,2,3,4],"metadata":{"perturbation_type":"crispr"}}]})",
+          R"({"sampling_strategy":"mean estimation","inputs":[{"counts":[1,2,3,4],"metadata":{"sex":"male"}}]})",
           Task::kCondition)
           .starts_with(
               "inputs[0].metadata.sex: is of the reference: only perturbations may be asked."));
