@@ -56,7 +56,7 @@ void Batcher::release(std::size_t rows) {
   reserved_ -= std::min(rows, reserved_);
 }
 
-void Batcher::push(Rows rows, Done done) {
+void Batcher::push(Rows rows, Done done, Wanted wanted) {
   {
     std::unique_lock lock(mutex_);
     if (stopping_) {
@@ -66,7 +66,7 @@ void Batcher::push(Rows rows, Done done) {
     const std::size_t size = size_of(rows);
     reserved_ -= std::min(size, reserved_);
     queued_ += size;
-    waiting_.push_back({std::move(rows), size, std::move(done)});
+    waiting_.push_back({std::move(rows), size, std::move(done), std::move(wanted)});
   }
   changed_.notify_all();
 }
@@ -92,6 +92,11 @@ std::vector<Batcher::Item> Batcher::next(std::unique_lock<std::mutex>& lock) {
   std::size_t rows = 0;
   while (!waiting_.empty() && !stopping_) {
     Item& first = waiting_.front();
+    if (first.wanted && !*first.wanted) {
+      queued_ -= first.size;
+      waiting_.pop_front();
+      continue;
+    }
     const bool fits = items.empty() || (rows + first.size <= limit &&
                                         first.rows.index() == items.front().rows.index());
     if (!fits) break;
@@ -138,7 +143,8 @@ void Batcher::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
     std::vector<Item> items = next(lock);
-    if (items.empty()) break;
+    if (items.empty() && stopping_) break;
+    if (items.empty()) continue;  // nobody wants any more
     lock.unlock();
     answer(std::move(items));
     lock.lock();

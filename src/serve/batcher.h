@@ -3,10 +3,12 @@
 // weights whatever the number of samples. A thread takes what waits, oldest first and of one kind,
 // up to `rows` samples; it rests at most `wait_ms` for more while the model has nothing to do. A
 // request is never split. Any thread may call.
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -33,8 +35,11 @@ class Batcher {
   /// Room in the queue, to be filled by `push` or given back. False: it is full.
   bool reserve(std::size_t rows);
   void release(std::size_t rows);
+  /// Once it is false the rows are dropped, unless the model has begun with them, and nothing is
+  /// called.
+  using Wanted = std::shared_ptr<const std::atomic<bool>>;
   /// `done` is called on the batcher's thread, and must be short.
-  void push(Rows rows, Done done);
+  void push(Rows rows, Done done, Wanted wanted = nullptr);
   /// Seconds until what is pushed now would be done, from the speed of late.
   double expected_wait() const;
   std::size_t waiting_rows() const;
@@ -47,6 +52,7 @@ class Batcher {
     Rows rows;
     std::size_t size;
     Done done;
+    Wanted wanted;
   };
   void work();
   std::vector<Item> next(std::unique_lock<std::mutex>& lock);

@@ -1,5 +1,6 @@
 #include "serve/job_store.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -196,6 +197,8 @@ void JobStore::transaction(std::deque<Operation>& operations) {
     } catch (const DataError&) {  // SQLite has already rolled back
     }
   }
+  takes_jobs_ = !failure && std::none_of(operations.begin(), operations.end(),
+                                         [](const Operation& each) { return each.error; });
   for (Operation& each : operations) each.done(each.error ? each.error : failure);
 }
 

@@ -4,6 +4,7 @@
 // transaction, so that many jobs cost one sync. Callbacks run on that thread, after the disk has
 // it, and must be short. Bodies and answers lie there packed (serve/packed_text.h). Any thread may
 // call. Library: SQLite (WAL, synchronous FULL).
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -47,6 +48,8 @@ class JobStore {
   std::vector<StoredJob> take_unfinished() { return std::move(unfinished_); }
 
   using Done = std::function<void(std::exception_ptr)>;
+  /// Whether the disk took the last change.
+  bool takes_jobs() const { return takes_jobs_; }
   void accept(StoredJob job, Done done);
   /// A job that is not there (any more) stays away.
   void finish(const std::string& id, std::shared_ptr<const std::string> head, std::string tail,
@@ -80,6 +83,7 @@ class JobStore {
   std::condition_variable changed_;
   std::deque<Operation> waiting_;
   bool ending_ = false;
+  std::atomic<bool> takes_jobs_ = true;
   std::map<std::shared_ptr<const std::string>, std::int64_t> digests_;  // of heads, one a model
   std::map<std::int64_t, std::shared_ptr<const std::string>> heads_;    // of the thread
   std::jthread thread_;

@@ -1,5 +1,6 @@
 #include "serve/jobs.h"
 
+#include <atomic>
 #include <utility>
 
 #include "base/error.h"
@@ -77,29 +78,40 @@ void Jobs::submit(const Offer& offer, Query query, std::string body, Accepted ac
     live_[id];
     links_[id] = job.link;
   }
-  store_.accept(std::move(job),
-                [this, id, accepted = std::move(accepted)](std::exception_ptr error) {
-                  if (error) {
-                    std::lock_guard lock(mutex_);
-                    live_.erase(id);
-                    links_.erase(id);
-                  } else {
-                    metrics_.job("accepted");
-                  }
-                  accepted(error ? std::nullopt : std::optional(id));
-                });
-  ask(id, offer, std::move(query));
+  // While the disk takes jobs the model need not wait for it; once it has refused one, it must.
+  const bool at_once = store_.takes_jobs();
+  const auto wanted = std::make_shared<std::atomic<bool>>(true);
+  const std::size_t size = query.size();
+  auto later = at_once ? nullptr : std::make_shared<Query>(std::move(query));
+  store_.accept(std::move(job), [this, id, &offer, wanted, size, later,
+                                 accepted = std::move(accepted)](std::exception_ptr error) {
+    if (error) {
+      *wanted = false;
+      if (later) offer.model->batcher.release(size);
+      {
+        std::lock_guard lock(mutex_);
+        live_.erase(id);
+        links_.erase(id);
+      }
+      return accepted(std::nullopt);
+    }
+    metrics_.job("accepted");
+    if (later) ask(id, offer, std::move(*later), wanted);
+    accepted(id);
+  });
+  if (at_once) ask(id, offer, std::move(query), wanted);
 }
 
-void Jobs::ask(const std::string& id, const Offer& offer, Query query) {
+void Jobs::ask(const std::string& id, const Offer& offer, Query query, Batcher::Wanted wanted) {
   std::string link;
   {
     std::lock_guard lock(mutex_);
     link = links_[id];
   }
   offer.model->batcher.push(
-      std::move(query.rows), [this, id, link, &offer, metadata = std::move(query.metadata)](
-                                 std::vector<Prediction> predictions, std::exception_ptr error) {
+      std::move(query.rows),
+      [this, id, link, &offer, metadata = std::move(query.metadata)](
+          std::vector<Prediction> predictions, std::exception_ptr error) {
         if (error) {
           if (!is_stop(error)) fail(id, link, reason(error));  // else it waits for the next start
           return;
@@ -117,11 +129,16 @@ void Jobs::ask(const std::string& id, const Offer& offer, Query query) {
             fail(id, link, reason(std::current_exception()));
           }
         });
-      });
+      },
+      std::move(wanted));
 }
 
 void Jobs::fail(const std::string& id, const std::string& link, const std::string& message) {
-  store_.fail(id, message, [this, id, link, message](std::exception_ptr) {
+  store_.fail(id, message, [this, id, link, message](std::exception_ptr error) {
+    if (error) {
+      std::lock_guard lock(mutex_);
+      unstored_[id] = message;
+    }
     finished(id, {JobState::kFailed, link, message});
   });
 }
@@ -141,6 +158,7 @@ void Jobs::finished(const std::string& id, JobView view) {
 }
 
 void Jobs::status(const std::string& id, double hold, Answered answered) {
+  std::optional<JobView> view;
   {
     std::lock_guard lock(mutex_);
     if (const auto job = live_.find(id); job != live_.end() && !stopping_) {
@@ -150,7 +168,10 @@ void Jobs::status(const std::string& id, double hold, Answered answered) {
       job->second.push_back({until, std::move(answered)});
       return;
     }
+    if (const auto failed = unstored_.find(id); failed != unstored_.end())
+      view = JobView{JobState::kFailed, "", failed->second};
   }
+  if (view) return answered(std::move(view));
   store_.find(id, std::move(answered));
 }
 

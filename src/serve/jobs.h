@@ -24,7 +24,8 @@ class Jobs {
   /// Before anything else. What was accepted and not finished before a restart is asked again.
   void start(Elsewhere elsewhere);
 
-  /// Nothing if the disk refused it. There is room in the batcher, which has been reserved.
+  /// Nothing if the disk refused it: the model is not asked then, unless it already is. There is
+  /// room in the batcher, which has been reserved.
   using Accepted = std::function<void(std::optional<std::string> id)>;
   void submit(const Offer& offer, Query query, std::string body, Accepted accepted);
 
@@ -43,7 +44,8 @@ class Jobs {
     Time until;
     Answered answered;
   };
-  void ask(const std::string& id, const Offer& offer, Query query);
+  void ask(const std::string& id, const Offer& offer, Query query,
+           Batcher::Wanted wanted = nullptr);
   void finished(const std::string& id, JobView view);
   void fail(const std::string& id, const std::string& link, const std::string& message);
   void release(Time until);
@@ -56,6 +58,7 @@ class Jobs {
   mutable std::mutex mutex_;
   std::map<std::string, std::vector<Held>> live_;  // by id: who waits for it
   std::map<std::string, std::string> links_;
+  std::map<std::string, std::string> unstored_;  // why jobs failed, where the disk did not take it
   bool stopping_ = false;
 };
 

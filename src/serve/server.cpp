@@ -1,5 +1,7 @@
 #include "serve/server.h"
 
+#include <csignal>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "io/files.h"
@@ -29,6 +31,7 @@ void serve(const ServeOptions& options,
            std::vector<std::pair<std::string, std::unique_ptr<Predictor>>> models,
            const std::function<bool()>& stop_asked) {
   check(options);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of the write, told as such
   const Tokens tokens = options.tokens.empty() ? Tokens() : Tokens(options.tokens);
   std::error_code failure;
   io::fs::create_directories(options.folder, failure);

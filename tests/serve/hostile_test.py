@@ -2,6 +2,7 @@
 import concurrent.futures
 import json
 import os
+import resource
 import signal
 import ssl
 import subprocess
@@ -256,3 +257,23 @@ def test_memory_stays_flat():
         before = one.memory()
         burst(300)
         assert one.memory() - before < 30e6, (before, one.memory())
+
+
+def test_a_full_disk_refuses_jobs_without_asking_the_model():
+    def batches(running):
+        return [line for line in running.call("GET", "/metrics")[2].decode().splitlines() if "batch_samples_count" in line]
+
+    with server(genes=GENES) as running:
+        assert running.predict(GOOD)[0] == 200
+        before = resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (1, before[1]))
+        running.predict(GOOD)  # from here on the server knows
+        time.sleep(0.2)
+        asked = batches(running)
+        for _ in range(5):
+            status, headers, answer = running.predict(GOOD)
+            assert (status, answer) == (503, {"error": "the job could not be stored"}) and int(headers["Retry-After"]) > 0
+        assert batches(running) == asked
+        resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, before)
+        job = running.predict(GOOD)[2]["modelQueryId"]
+        assert running.call("GET", f"/api/model-queries/{job}/status")[2]["status"] == "ready"
