@@ -63,9 +63,13 @@ data::Batch batch_of_counts(const at::Tensor& counts, std::int64_t first) {
   return batch;
 }
 
+std::string text_of(double number, const std::string& unit) {
+  return fmt::format("{:.4g} {}", number, unit);
+}
+
 std::string PredictedField::text(std::size_t cell) const {
   const auto& word = words[static_cast<std::size_t>(label[cell])];
-  return category ? word : fmt::format("{:.4g} {}", value[cell], word);
+  return category ? word : text_of(value[cell], word);
 }
 
 Predictions predict_metadata(models::MetadataModel& model, const data::Batch& cells,

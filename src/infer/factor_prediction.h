@@ -18,6 +18,9 @@ namespace cellmill::infer {
 /// number of the first one.
 data::Batch batch_of_counts(const at::Tensor& counts, std::int64_t first = 0);
 
+/// "10 um", "45 year", as tools/harmonize_metadata writes them.
+std::string text_of(double number, const std::string& unit);
+
 struct PredictedField {
   std::string name;
   std::size_t group = 0;                 ///< of models::kMetadataGroupNames

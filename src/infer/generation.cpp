@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/nearest.h"
-#include "base/random.h"
+#include "base/sample_seed.h"
 #include "infer/answer_parts.h"
 #include "infer/factor_prediction.h"
 
@@ -70,8 +70,7 @@ std::vector<Sample> samples_of(const models::MetadataModel& model,
     const double total = own ? inputs[i].reference.sum(at::kDouble).item<double>() : asked;
     for (std::int64_t n = 0; n < inputs[i].num_samples; ++n)
       samples.push_back(
-          {i, random::bits(random::Use::kNoise, {options.seed, i, static_cast<std::uint64_t>(n)}),
-           total});
+          {i, random::sample_seed(options.seed, i, static_cast<std::uint64_t>(n)), total});
   }
   return samples;
 }

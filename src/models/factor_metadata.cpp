@@ -1,5 +1,4 @@
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -7,11 +6,11 @@
 #include <random>
 
 #include "base/error.h"
-#include "base/instruction_sets.h"
 #include "base/nearest.h"
 #include "base/random.h"
 #include "models/factor_model.h"
 #include "models/init.h"
+#include "nn/rounded_counts.h"
 
 namespace cellmill::models {
 namespace {
@@ -50,15 +49,6 @@ void draw_negative_binomial(const double* proportion, const double* theta, std::
         std::gamma_distribution<double>(theta[g], total * proportion[g] / theta[g])(engine);
     counts[g] =
         mean > 0 ? static_cast<double>(std::poisson_distribution<std::int64_t>(mean)(engine)) : 0;
-  }
-}
-
-CELLMILL_CLONES
-void round_counts(const float* from, std::int64_t genes, float factor, std::int32_t* counts) {
-  constexpr float kMost = 2147483520;  // the largest float32 of an int32
-  for (std::int64_t gene = 0; gene < genes; ++gene) {
-    const float count = from[gene] * factor + 0.5f;
-    counts[gene] = static_cast<std::int32_t>(count < kMost ? count : kMost);
   }
 }
 
@@ -168,19 +158,7 @@ at::Tensor FactorModel::proportions(const at::Tensor& decoded) const {
 at::Tensor FactorModel::expected_counts(const at::Tensor& decoded,
                                         const std::vector<double>& totals) const {
   const bool normal = options_.chosen_likelihood() == "normal";
-  const auto from = decoded.detach().to(at::kCPU, at::kFloat).contiguous();
-  auto counts = at::empty(from.sizes(), at::kInt);
-  at::parallel_for(0, from.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
-    for (auto b = begin; b < end; ++b) {  // a row stays in the cache from step to step
-      const auto row = from[b];
-      const auto y = normal ? at::clamp_min(row, 0).expm1_() : at::softmax(row, 0);
-      const double sum = normal ? y.sum().item<float>() : 1;
-      round_counts(y.const_data_ptr<float>(), y.size(0),
-                   static_cast<float>(sum > 0 ? totals[b] / sum : 0),
-                   counts.mutable_data_ptr<std::int32_t>() + b * y.size(0));
-    }
-  });
-  return counts;
+  return nn::rounded_counts(decoded, normal ? nn::Decoded::kLog1p : nn::Decoded::kLogits, totals);
 }
 
 at::Tensor FactorModel::draw(const at::Tensor& decoded, const std::vector<double>& totals,

@@ -2,7 +2,7 @@
 
 #include "base/format.h"
 #include "base/nearest.h"
-#include "base/random.h"
+#include "base/sample_seed.h"
 #include "io/json.h"
 #include "serve/body_reader.h"
 #include "serve/wanted_metadata.h"
@@ -11,10 +11,6 @@ namespace cellmill::serve {
 namespace {
 
 constexpr double kLargestTotal = 1e9;
-
-std::uint64_t seed_of(std::uint64_t seed, std::size_t input, std::size_t copy) {
-  return random::mix(random::mix(random::mix(seed) ^ input) ^ copy);
-}
 
 /// An element of `inputs`.
 struct Input {
@@ -63,7 +59,7 @@ class QueryReader {
     if (task_ == Task::kPredict) {
       std::vector<Profile> rows;
       for (std::size_t i = 0; i < inputs_.size(); ++i)
-        rows.push_back({std::move(inputs_[i].counts), seed_of(seed_, i, 0)});
+        rows.push_back({std::move(inputs_[i].counts), random::sample_seed(seed_, i, 0)});
       query.rows = std::move(rows);
     } else {
       query.rows = wanted(query.metadata);
@@ -191,7 +187,7 @@ class QueryReader {
           row.total_count = 0;
           for (float count : row.reference.values) row.total_count += count;
         }
-        row.seed = seed_of(seed_, i, static_cast<std::size_t>(copy));
+        row.seed = random::sample_seed(seed_, i, static_cast<std::size_t>(copy));
         rows.push_back(std::move(row));
         texts.push_back(inputs_[i].metadata.text);
       }

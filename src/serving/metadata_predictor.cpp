@@ -13,6 +13,7 @@
 #include "data/batch.h"
 #include "infer/answer_parts.h"
 #include "infer/api_names.h"
+#include "infer/factor_prediction.h"
 #include "infer/generation.h"
 #include "infer/load_model.h"
 #include "io/digest.h"
@@ -150,10 +151,7 @@ class MetadataPredictor final : public serve::Predictor {
     const auto unit =
         std::max_element(probabilities.begin(), probabilities.end()) - probabilities.begin();
     const float value = row_of(reading.values[field], row)[static_cast<std::size_t>(unit)];
-    const auto& word = asked.words[static_cast<std::size_t>(unit)];
-    out.values.back() = asked.kind == Kind::kAge && word == "year"
-                            ? fmt::format("{:.0f}", value)
-                            : fmt::format("{:.3g} {}", value, word);
+    out.values.back() = infer::text_of(value, asked.words[static_cast<std::size_t>(unit)]);
   }
 
   static void take_latents(serve::Prediction& out,

@@ -1,5 +1,6 @@
 """`cellmill serve` over models that `cellmill train` has just made: what the real client is promised, and answers that equal the same
 weights in plain PyTorch (benchmarks/peers/service/model.py)."""
+import json
 import pathlib
 import signal
 import subprocess
@@ -94,6 +95,18 @@ def test_generation(running, name):
     assert noisy[0] == (200 if name == "gem-1-bulk" else 422), noisy
     wrong = running.predict({**query, "inputs": [{"metadata": {"cell_type": "cell_typ_1"}}]}, name)[2]
     assert wrong["errors"][0]["path"] == "inputs[0].metadata.cell_type" and "cell_type_1" in wrong["errors"][0]["message"], wrong
+
+
+@pytest.mark.parametrize("name", MODALITY)
+def test_generation_of_a_seed_is_that_of_the_command(running, runs, name, tmp_path):
+    strategy = "sample generation" if name == "gem-1-bulk" else "mean estimation"
+    words = ["--set", "cell_type=cell_type_1", "--num-samples", "3", "--seed", "9", "--sampling", strategy]
+    done = subprocess.run([PROGRAM, "generate", "--checkpoint", runs[name], "--output", tmp_path / "a.json", "--device", "cpu", *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    query = {"sampling_strategy": strategy, "inputs": [{"metadata": {"cell_type": "cell_type_1"}, "num_samples": 3}], "seed": 9}
+    for own, served in zip(json.loads((tmp_path / "a.json").read_text())["outputs"], answers(running, name, query)["outputs"], strict=True):
+        assert np.abs(np.subtract(own["counts"], served["counts"])).max() <= 1 and sum(own["counts"]) > 1000
+        assert np.allclose(own["latents"]["biological"], served["latents"]["biological"], atol=1e-5)
 
 
 def test_generation_beside_a_reference(running):

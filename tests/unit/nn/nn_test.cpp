@@ -4,6 +4,7 @@
 
 #include "nn/context_ffn.h"
 #include "nn/losses.h"
+#include "nn/rounded_counts.h"
 #include "nn/sparse.h"
 
 using namespace cellmill;
@@ -107,4 +108,21 @@ CATCH_TEST_CASE("population matching is the unbiased form, whole or in shares", 
     CATCH_CHECK((a + b).item<double>() == Approx(direct.item<double>()).epsilon(1e-12));
     CATCH_CHECK(close(residual.grad(), expected));
   }
+}
+
+CATCH_TEST_CASE("rounded counts are the rates scaled to their total, for rates and for logits") {
+  at::manual_seed(8);
+  const auto decoded = at::randn({3, 500}).mul_(2);
+  const std::vector<double> totals = {20000, 7, 0};
+  const auto wide = decoded.to(at::kDouble);
+  const auto log1p = at::clamp_min(wide, 0).expm1(), total = at::tensor(totals, at::kDouble);
+  for (const auto form : {nn::Decoded::kLog1p, nn::Decoded::kLogits}) {
+    const auto share =
+        form == nn::Decoded::kLog1p ? log1p / log1p.sum(1, true) : at::softmax(wide, 1);
+    const auto counts = nn::rounded_counts(decoded, form, totals);
+    CATCH_CHECK(counts.scalar_type() == at::kInt);
+    CATCH_CHECK((counts - share * total.unsqueeze(1)).abs().max().item<double>() < 0.501);
+  }
+  const auto nothing = nn::rounded_counts(at::full({1, 4}, -1.f), nn::Decoded::kLog1p, {9});
+  CATCH_CHECK(nothing.sum().item<std::int64_t>() == 0);
 }

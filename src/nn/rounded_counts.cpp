@@ -1,0 +1,40 @@
+#include "nn/rounded_counts.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include "base/instruction_sets.h"
+
+namespace cellmill::nn {
+namespace {
+
+CELLMILL_CLONES
+void round_counts(const float* from, std::int64_t genes, float factor, std::int32_t* counts) {
+  constexpr float kMost = 2147483520;  // the largest float32 of an int32
+  for (std::int64_t gene = 0; gene < genes; ++gene) {
+    const float count = from[gene] * factor + 0.5f;
+    counts[gene] = static_cast<std::int32_t>(count < kMost ? count : kMost);
+  }
+}
+
+}  // namespace
+
+at::Tensor rounded_counts(const at::Tensor& decoded, Decoded form,
+                          const std::vector<double>& totals) {
+  const auto from = decoded.detach().to(at::kCPU, at::kFloat).contiguous();
+  const auto genes = from.size(1);
+  auto counts = at::empty(from.sizes(), at::kInt);
+  at::parallel_for(0, from.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto row = begin; row < end; ++row) {  // which stays in the cache from step to step
+      const auto rates = form == Decoded::kLog1p ? at::clamp_min(from[row], 0).expm1_()
+                                                 : at::softmax(from[row], 0);
+      const double sum = rates.sum().item<float>();
+      round_counts(rates.const_data_ptr<float>(), genes,
+                   static_cast<float>(sum > 0 ? totals[row] / sum : 0),
+                   counts.mutable_data_ptr<std::int32_t>() + row * genes);
+    }
+  });
+  return counts;
+}
+
+}  // namespace cellmill::nn
