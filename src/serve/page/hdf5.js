@@ -1,11 +1,11 @@
 "use strict";
 // Reads HDF5 in the visitor's browser, so that the service opens none of a stranger's: superblocks 0
-// to 3, both kinds of object headers, symbol tables and link messages, compact, contiguous and
+// to 3, both kinds of object headers, symbol tables, links in headers and heaps, compact, contiguous and
 // chunked layouts (B-tree version 1), gzip, lzf and shuffle, little-endian numbers, fixed and
 // variable strings. Every place is checked against the file, every size against LIMITS, and a file
 // has a number of steps, so that none takes for ever. Source: HDF5 File Format Specification 3.0.
 
-const LIMITS = {chunk: 2 ** 28, piece: 2 ** 29, cached: 2 ** 27, text: 10000, steps: 2 ** 21};  // bytes; steps
+const LIMITS = {chunk: 2 ** 28, piece: 2 ** 29, cached: 2 ** 27, text: 10000, steps: 2 ** 21, visits: 2 ** 20};  // bytes; parts of a file; chunks of a read
 const NOWHERE = 2 ** 64;  // as a double, the address of what was never written
 
 /// Groups are Maps of names to addresses; a dataset is {place, shape, type, layout, filters, attributes}.
@@ -25,7 +25,7 @@ class Hdf5 {
     this.root = c.uint(8);
   }
   cursor(at, place) { return new Cursor(this.view, at, this.view.byteLength, place); }
-  step(place) { if (++this.steps > LIMITS.steps) throw damaged(place, `at most ${whole(LIMITS.steps)} parts`, "more"); }
+  step(place, bytes = 0) { if ((this.steps += 1 + bytes / 100) > LIMITS.steps) throw damaged(place, `at most ${whole(LIMITS.steps)} parts`, "more"); }
 
   *messages(at, place) {
     const c = this.cursor(at, place), modern = c.word(4) === "OHDR", [version, flags] = modern ? c.uints(1, 1) : [this.view.getUint8(at), 0];
@@ -36,8 +36,8 @@ class Hdf5 {
     for (const blocks = [c.sub(size)]; blocks.length;) {
       const block = blocks.pop();
       while (block.end - block.at >= (modern ? 4 : 8)) {
-        this.step(place);
         const [type, size, bits] = block.uints(modern ? 1 : 2, 2, 1);
+        this.step(place, size);
         block.skip(modern ? (flags & 4 ? 2 : 0) : 3);
         const body = block.sub(size);
         if (type !== 16) { yield {type, shared: bits & 2, body}; continue; }
@@ -106,7 +106,7 @@ class Hdf5 {
     return this.opened.get(at);
   }
   object(at, place) {
-    const it = {place, attributes: new Map(), filters: [], links: null}, parts = {};
+    const it = {place, attributes: new Map(), links: null}, parts = {};
     for (const {type, shared, body} of this.messages(at, place)) {
       if (type === 12 && !shared) { const [name, value] = this.attribute(body); it.attributes.set(name, value); }
       else if (type === 17) it.links = this.symbols(body.uint(8), body.uint(8), place);
@@ -116,10 +116,8 @@ class Hdf5 {
     }
     if (it.links) return it;
     if (!parts[1] || !parts[3] || !parts[8]) throw damaged(place, "a group or a dataset", "neither");
-    it.shape = this.shape(parts[1]);
-    it.type = this.type(parts[3]);
+    Object.assign(it, {shape: this.shape(parts[1]), type: this.type(parts[3]), filters: parts[11] ? this.filters(parts[11]) : []});
     it.layout = this.layout(parts[8], it.shape);
-    if (parts[11]) it.filters = this.filters(parts[11]);
     if (it.shape.some(n => n > 2 ** 40)) throw damaged(place, "a size below 2^40", it.shape.join(" × "));
     return it;
   }
@@ -171,7 +169,7 @@ class Hdf5 {
   link(c) {
     const [, flags] = c.uints(1, 1), kind = flags & 8 ? c.uint(1) : 0;
     c.skip((flags & 4 ? 8 : 0) + (flags & 16 ? 1 : 0));
-    const name = utf8.decode(c.bytes(c.uint(1 << (flags & 3))));
+    const n = c.uint(1 << (flags & 3)), name = utf8.decode(c.bytes(n > LIMITS.text ? Infinity : n));
     return kind === 0 ? [name, c.uint(8)] : null;
   }
   symbols(tree, heap, place) {
@@ -183,8 +181,9 @@ class Hdf5 {
       c.expect("SNOD");
       for (let [, n] = c.uints(2, 2); n; --n) {
         const [from, target, kind] = c.uints(8, 8, 4), name = new Cursor(this.view, names.at + from, names.end, place);
-        this.step(place);
-        if (kind !== 2) links.set(ended(name.bytes(Math.min(name.end - name.at, LIMITS.text))), target);  // 2: a soft link
+        const text = ended(name.bytes(Math.min(name.end - name.at, LIMITS.text)));
+        this.step(place, text.length);
+        if (kind !== 2) links.set(text, target);  // 2: a soft link
         c.skip(20);
       }
     });
@@ -215,8 +214,8 @@ class Hdf5 {
     return pick ? Array.from(pick, one) : Array.from({length: n}, (_, i) => one(i));
   }
   text(c) {
-    this.step(c.place);
     const [length, heap, index] = c.uints(4, 8, 4);
+    this.step(c.place, length);
     if (!length) return "";
     if (!this.heaps.has(heap)) this.heaps.set(heap, this.heap(heap, c.place));
     const found = this.heaps.get(heap).get(index);
@@ -255,8 +254,9 @@ class Hdf5 {
     const [tall, wide] = d.shape.length === 2 ? layout.chunk : [layout.chunk[0], 1], across = Math.ceil(columns / wide);
     if (across * layout.bytes > LIMITS.piece) throw foreign(d.place, `chunks of ${whole(LIMITS.piece)} bytes side by side`, whole(across * layout.bytes));
     if (tall * wide * size !== layout.bytes) throw damaged(d.place, `elements of ${size} bytes`, "others in its chunks");
+    const visits = across * (Math.ceil(end / tall) - Math.floor(begin / tall));
+    if (visits > LIMITS.visits) throw foreign(d.place, `at most ${whole(LIMITS.visits)} chunks at once`, whole(visits));
     for (let r = Math.floor(begin / tall); r * tall < end; ++r) for (let k = 0; k < across; ++k) {
-      this.step(d.place);
       const bytes = await this.chunk(d, r * across + k, across, tall, wide);
       if (!bytes) continue;
       const width = Math.min(wide, columns - k * wide) * size;
