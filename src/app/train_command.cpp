@@ -35,9 +35,17 @@ int dry_run(comm::World& world, const train::RunOptions& o, const std::string& e
   return findings.exit_code();
 }
 
+/// `--resume auto`, as others write it, is `--resume`.
+Arguments without_auto(Arguments words) {
+  const auto resume = std::find(words.begin(), words.end(), "--resume");
+  if (resume != words.end() && std::next(resume) != words.end() && *std::next(resume) == "auto")
+    words.erase(std::next(resume));
+  return words;
+}
+
 }  // namespace
 
-int train_command(comm::World& world, const Arguments& arguments) {
+int train_command(comm::World& world, const Arguments& given) {
   RunFiles run;
   std::vector<std::string> machine;
   std::int64_t ranks = 0;
@@ -47,7 +55,9 @@ int train_command(comm::World& world, const Arguments& arguments) {
       "Trains a model. Under mpirun or srun --mpi=pmix all ranks train one model; the batch in the "
       "run file is the global one. SIGTERM and SIGUSR1 end the run after a checkpoint (exit 75).");
   run.declare(line);
-  line.option("resume", &resume, "go on from the newest valid checkpoint of output.folder, if any");
+  line.option(
+      "resume", &resume,
+      "go on from the newest valid checkpoint of output.folder, if any; so does --resume auto");
   line.heading("Before the run");
   line.option("dry-run", &dry,
               "only look whether it would go well: settings, data, memory, disk, time; the exit "
@@ -55,7 +65,7 @@ int train_command(comm::World& world, const Arguments& arguments) {
   MachineWords::declare(line, machine);
   line.option("ranks", &ranks, "dry run: on so many; 0: those that are here",
               config::Need::kOptional, config::at_least(0));
-  if (!line.parse(arguments)) {
+  if (!line.parse(without_auto(given))) {
     say(world, line.help());
     return 0;
   }

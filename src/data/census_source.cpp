@@ -4,17 +4,11 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "data/metadata_command.h"
 #include "data/source_table.h"
 #include "data/sources/h5ad_obs.h"
 
 namespace cellmill::data {
-namespace {
-
-bool is_h5ad(const SourceOptions& options) {
-  return options.format == "h5ad" || (options.format == "auto" && options.path.ends_with(".h5ad"));
-}
-
-}  // namespace
 
 CensusSource open_for_census(const SourceOptions& given) {
   CensusSource opened;

@@ -71,6 +71,7 @@ struct SourceOptions {
   // Not settings, but what the asker knows.
   std::vector<std::string> known_genes;  ///< tells names of genes from others in a table
   bool takes_counts = false;             ///< the model normalises counts itself
+  bool labels_optional = false;          ///< no fields named, none preprocessed: no labels
   // synthetic
   std::int64_t synthetic_cells = 4096;
   std::int64_t synthetic_genes = 200;

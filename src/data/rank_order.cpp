@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
+#include <utility>
+
+#include "base/instruction_sets.h"
 
 namespace cellmill::data {
 namespace {
@@ -11,6 +14,22 @@ constexpr int kIndexBits = 32, kMostBits = 11;
 
 std::uint32_t key_of(std::uint64_t entry) {
   return static_cast<std::uint32_t>(entry >> kIndexBits);
+}
+
+/// 0 of what is not > 0. Returns the least and the largest of the others.
+CELLMILL_CLONES
+std::pair<std::uint32_t, std::uint32_t> make_keys(const double* values, std::size_t count,
+                                                  std::uint32_t* keys) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto is = static_cast<std::uint32_t>(values[i] > 0);
+    keys[i] = ~std::bit_cast<std::uint32_t>(static_cast<float>(values[i])) & -is;
+  }
+  std::uint32_t least = ~0U, largest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    least = std::min(least, keys[i] - 1);
+    largest = std::max(largest, keys[i]);
+  }
+  return {least + 1, largest};
 }
 
 int width(std::uint64_t number) { return static_cast<int>(std::bit_width(number)); }
@@ -22,6 +41,7 @@ std::span<const std::uint64_t> RankOrder::sort(std::span<const double> values,
   if (entries_.size() < values.size()) {
     entries_.resize(values.size());
     other_.resize(values.size());
+    keys_.resize(values.size());
   }
   make_entries(values);
   const auto wanted = static_cast<std::size_t>(std::max<std::int64_t>(most, 0));
@@ -33,16 +53,13 @@ std::span<const std::uint64_t> RankOrder::sort(std::span<const double> values,
 }
 
 void RankOrder::make_entries(std::span<const double> values) {
+  const auto [least, largest] = make_keys(values.data(), values.size(), keys_.data());
+  const std::uint32_t* keys = keys_.data();
   std::uint64_t* entry = entries_.data();
-  std::uint32_t least = ~0U, largest = 0;
   std::size_t size = 0;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::uint32_t key = ~std::bit_cast<std::uint32_t>(static_cast<float>(values[i]));
-    entry[size] = std::uint64_t{key} << kIndexBits | i;
-    const bool expressed = values[i] > 0;
-    least = expressed ? std::min(least, key) : least;
-    largest = expressed ? std::max(largest, key) : largest;
-    size += expressed;
+    entry[size] = std::uint64_t{keys[i]} << kIndexBits | i;
+    size += keys[i] != 0;
   }
   size_ = found_ = size;
   least_ = least;

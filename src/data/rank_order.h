@@ -27,6 +27,7 @@ class RankOrder {
   void radix_sort();
   void repair(std::span<const double> values, const std::int32_t* ties);
 
+  UnsetVector<std::uint32_t> keys_;             // of all values
   UnsetVector<std::uint64_t> entries_, other_;  // key, rising as values fall, and index
   std::size_t size_ = 0, found_ = 0;            // of both; before the small ones left
   std::uint32_t least_ = 0, range_ = 0;         // of the keys

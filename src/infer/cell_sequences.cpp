@@ -8,10 +8,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/nearest.h"
-#include "data/metadata_command.h"
 #include "data/sources/h5ad_obs.h"
-#include "data/store/pack_store.h"
-#include "data/store/token_store.h"
 #include "io/hdf5.h"
 
 namespace cellmill::infer {
@@ -37,18 +34,11 @@ data::SourceOptions source_options(const CellsOptions& options,
   source.genes = options.genes;
   source.layer = options.layer;
   source.orientation = options.orientation;
-  source.takes_counts = true;
+  source.takes_counts = source.labels_optional = true;
   source.fields = options.columns;
   source.known_genes = dictionary.tokens;
   for (const auto& [name, gene] : dictionary.names) source.known_genes.push_back(name);
-  if (data::is_pack_store(options.path) || data::is_token_store(options.path)) return source;
-  if (is_h5ad(options.path)) {
-    source.fields = fields_of_h5ad(options);
-    if (source.fields.empty()) source.metadata = "none";
-  } else if (options.metadata.empty() && options.columns.empty() &&
-             !std::filesystem::exists(data::metadata_folder(source) + "/labels.h5")) {
-    source.metadata = "none";
-  }
+  if (is_h5ad(options.path)) source.fields = fields_of_h5ad(options);
   return source;
 }
 

@@ -84,8 +84,7 @@ Predictions predict_metadata(models::MetadataModel& model, const data::Batch& ce
     answer.latents[g] = reading.latents[g].defined() ? reading.latents[g].to(at::kCPU, at::kFloat)
                                                      : at::empty({cells.size(), 0}, at::kFloat);
   if (reading.decoded.defined()) {
-    const auto expected =
-        model.proportions(reading.decoded, at::kDouble).cpu() * totals_of(cells).unsqueeze(1);
+    const auto expected = model.proportions(reading.decoded).cpu() * totals_of(cells).unsqueeze(1);
     answer.counts = at::round(expected).to(at::kLong);
   }
   return answer;

@@ -109,7 +109,7 @@ Part generate_part(models::MetadataModel& model, const std::vector<GenerationInp
                                                  : at::empty({count, 0}, at::kFloat);
   const auto counts = options.sampling == Sampling::kSample
                           ? model.draw(draft.decoded, totals, seeds)
-                          : at::round(model.proportions(draft.decoded, at::kDouble).cpu() *
+                          : at::round(model.proportions(draft.decoded).cpu() *
                                       at::tensor(totals, at::kDouble).unsqueeze(1));
   part.counts = counts.to(at::kLong);
   return part;

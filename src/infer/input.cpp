@@ -11,7 +11,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/nearest.h"
-#include "data/metadata_command.h"
 #include "data/sources/csv_source.h"
 #include "data/sources/h5ad_obs.h"
 #include "data/sources/mtx_source.h"
@@ -56,6 +55,7 @@ data::SourceOptions source_options(const InputOptions& options, const data::Voca
   source.layer = options.layer;
   source.raw_counts = options.raw_counts;
   source.takes_counts = options.takes_counts;
+  source.labels_optional = true;
   source.orientation = options.orientation;
   source.known_genes = model.genes;
   if (data::is_pack_store(options.path)) return source;
@@ -66,9 +66,6 @@ data::SourceOptions source_options(const InputOptions& options, const data::Voca
   }
   if (!is_h5ad(options.path)) {
     source.metadata = options.metadata;
-    if (options.metadata.empty() &&
-        !std::filesystem::exists(data::metadata_folder(source) + "/labels.h5"))
-      source.metadata = "none";
     return source;
   }
   if (!std::filesystem::exists(options.path)) return source;
@@ -82,7 +79,6 @@ data::SourceOptions source_options(const InputOptions& options, const data::Voca
       throw DataError({options.path, "/obs", "a column '" + column + "' of categories", {}},
                       "no such column", did_you_mean(column, columns));
   }
-  if (source.fields.empty()) source.metadata = "none";
   return source;
 }
 

@@ -1,4 +1,5 @@
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "base/instruction_sets.h"
 #include "base/nearest.h"
 #include "base/random.h"
 #include "models/factor_model.h"
@@ -48,6 +50,15 @@ void draw_negative_binomial(const double* proportion, const double* theta, std::
         std::gamma_distribution<double>(theta[g], total * proportion[g] / theta[g])(engine);
     counts[g] =
         mean > 0 ? static_cast<double>(std::poisson_distribution<std::int64_t>(mean)(engine)) : 0;
+  }
+}
+
+CELLMILL_CLONES
+void round_counts(const float* from, std::int64_t genes, float factor, std::int32_t* counts) {
+  constexpr float kMost = 2147483520;  // the largest float32 of an int32
+  for (std::int64_t gene = 0; gene < genes; ++gene) {
+    const float count = from[gene] * factor + 0.5f;
+    counts[gene] = static_cast<std::int32_t>(count < kMost ? count : kMost);
   }
 }
 
@@ -147,12 +158,29 @@ Draft FactorModel::generate(const Recipe& recipe) {
   return draft;
 }
 
-at::Tensor FactorModel::proportions(const at::Tensor& decoded, at::ScalarType precision) const {
-  const auto o = decoded.to(precision);
+at::Tensor FactorModel::proportions(const at::Tensor& decoded) const {
+  const auto o = decoded.to(at::kDouble);
   if (options_.chosen_likelihood() != "normal") return at::softmax(o, 1);
   auto expressed = at::clamp_min(o, 0).expm1_();
-  const double least = precision == at::kDouble ? 1e-300 : 1e-30;
-  return expressed.div_(at::clamp_min(expressed.sum(1, true), least));
+  return expressed.div_(at::clamp_min(expressed.sum(1, true), 1e-300));
+}
+
+at::Tensor FactorModel::expected_counts(const at::Tensor& decoded,
+                                        const std::vector<double>& totals) const {
+  const bool normal = options_.chosen_likelihood() == "normal";
+  const auto from = decoded.detach().to(at::kCPU, at::kFloat).contiguous();
+  auto counts = at::empty(from.sizes(), at::kInt);
+  at::parallel_for(0, from.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto b = begin; b < end; ++b) {  // a row stays in the cache from step to step
+      const auto row = from[b];
+      const auto y = normal ? at::clamp_min(row, 0).expm1_() : at::softmax(row, 0);
+      const double sum = normal ? y.sum().item<float>() : 1;
+      round_counts(y.const_data_ptr<float>(), y.size(0),
+                   static_cast<float>(sum > 0 ? totals[b] / sum : 0),
+                   counts.mutable_data_ptr<std::int32_t>() + b * y.size(0));
+    }
+  });
+  return counts;
 }
 
 at::Tensor FactorModel::draw(const at::Tensor& decoded, const std::vector<double>& totals,
@@ -168,8 +196,7 @@ at::Tensor FactorModel::draw(const at::Tensor& decoded, const std::vector<double
   };
   const auto deviation = normal ? at::sqrt(of_gene(from_prior)) : at::Tensor();
   const auto theta = likelihood == "nb" ? of_gene("lik.log_theta") : at::Tensor();
-  const auto source =
-      (normal ? decoded.to(at::kDouble) : proportions(decoded, at::kDouble)).cpu().contiguous();
+  const auto source = (normal ? decoded.to(at::kDouble) : proportions(decoded)).cpu().contiguous();
   auto drawn = at::zeros({decoded.size(0), genes}, at::kDouble);
   for (std::int64_t b = 0; b < decoded.size(0); ++b) {
     std::mt19937_64 engine(random::bits(random::Use::kNoise, {seeds[b], key_of("counts")}));
@@ -186,7 +213,7 @@ at::Tensor FactorModel::draw(const at::Tensor& decoded, const std::vector<double
     }
   }
   if (!normal) return drawn;
-  return at::round(proportions(drawn, at::kDouble) * at::tensor(totals, at::kDouble).unsqueeze(1));
+  return at::round(proportions(drawn) * at::tensor(totals, at::kDouble).unsqueeze(1));
 }
 
 }  // namespace cellmill::models

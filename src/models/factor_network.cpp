@@ -13,7 +13,8 @@ namespace {
 
 constexpr double kNormEpsilon = 1e-5;
 constexpr double kLogVarianceLimit = 8;
-constexpr double kNever = -1e4;  // a logit: probability 0 without a NaN anywhere
+constexpr std::int64_t kPackedFrom = 1 << 16;  // numbers of a weight; smaller ones fit in a cache
+constexpr double kNever = -1e4;                // a logit: probability 0 without a NaN anywhere
 
 std::string group_name(std::size_t group) { return kFactorGroupNames[group]; }
 
@@ -120,6 +121,8 @@ std::int64_t FactorNetwork::prior_width(std::size_t group) const {
 }
 
 at::Tensor FactorNetwork::linear(const std::string& name, const at::Tensor& x) const {
+  if (const auto packed = packed_.find(name); packed != packed_.end())
+    return nn::multiply(x, packed->second, parameter(name + ".bias"));
   return at::linear(x, parameter(name + ".weight"), parameter(name + ".bias"));
 }
 
@@ -166,7 +169,11 @@ void FactorNetwork::freeze() {
     return;
   }
   packed_first_ = nn::PackedMatrix(weight.t());
-  packed_last_ = nn::PackedMatrix(parameter("dec.out.weight").detach().t());
+  for (const auto& [name, value] : by_name_) {
+    const bool wide = value.dim() == 2 && value.numel() >= kPackedFrom && name != "enc.in.weight";
+    if (wide && name.ends_with(".weight"))
+      packed_.emplace(name.substr(0, name.size() - 7), nn::PackedMatrix(value.detach().t()));
+  }
 }
 
 /// W x + b of x = (y - mean) / s, without making x: W x = (W / s) y - (W / s) mean. A mask couples
@@ -250,10 +257,7 @@ at::Tensor FactorNetwork::decode(const Latents& z, const FactorInput& input,
     if (part.defined()) joined.push_back(part);
   const auto h =
       blocks("dec.block", options_.network.blocks, linear("dec.in", at::cat(joined, 1)), noise);
-  const auto last = norm("dec.ln", h);
-  const auto o = packed_last_.defined()
-                     ? nn::multiply(last, packed_last_, parameter("dec.out.bias"))
-                     : linear("dec.out", last);
+  const auto o = linear("dec.out", norm("dec.ln", h));
   if (shape_.corrections == 0 || !input.targets.defined()) return o;
   const auto target = at::clamp_min(input.targets, 0);
   const auto of_kind = [&](const char* name) {

@@ -83,8 +83,8 @@ class FactorNetwork {
   /// [G] of y over the training cells; saved, not trained.
   at::Tensor gene_mean, gene_variance;
   void to(c10::Device device);
-  /// From here on no parameter changes: the scaled first layer is made once, and it and the last
-  /// one are laid out for products, where there is such a layout.
+  /// From here on no parameter changes, and there are no gradients: the scaled first layer is made
+  /// once, and it and other large ones are laid out for products, where there is such a layout.
   void freeze();
 
  private:
@@ -114,7 +114,8 @@ class FactorNetwork {
   std::vector<std::pair<std::string, std::int64_t>> places_;
   nn::GeneTables tables_;
   at::Tensor frozen_weight_, frozen_constant_;  ///< [G, H] (unless packed), [H]
-  nn::PackedMatrix packed_first_, packed_last_;
+  nn::PackedMatrix packed_first_;
+  std::map<std::string, nn::PackedMatrix> packed_;  ///< of other layers, by name
 };
 
 }  // namespace cellmill::models

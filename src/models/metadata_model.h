@@ -72,8 +72,12 @@ class MetadataModel {
   virtual MetadataReading read_metadata(const data::Batch& batch, ReadMode mode) = 0;
   /// Throws UsageError for a field or word that the model does not know.
   virtual Draft generate(const Recipe& recipe) = 0;
-  /// [B, genes], float64 or float32, rows sum to 1 (0 where nothing is expressed).
-  virtual at::Tensor proportions(const at::Tensor& decoded, at::ScalarType precision) const = 0;
+  /// [B, genes], float64, rows sum to 1 (0 where nothing is expressed).
+  virtual at::Tensor proportions(const at::Tensor& decoded) const = 0;
+  /// [B, genes], int32 on the host: proportions of `total` [B] counts, rounded; as float32 has
+  /// them, 1e-7 of a count.
+  virtual at::Tensor expected_counts(const at::Tensor& decoded,
+                                     const std::vector<double>& totals) const = 0;
   /// Counts of `total` [B] drawn from the likelihood about the decoder's output: [B, genes]
   /// float64, whole; a row is a function of its own seed.
   virtual at::Tensor draw(const at::Tensor& decoded, const std::vector<double>& totals,

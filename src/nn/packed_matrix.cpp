@@ -6,9 +6,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/unset_vector.h"
 #include "nn/huge_pages.h"
-#include "nn/sparse_kernels.h"
 
 namespace cellmill::nn {
 namespace {
@@ -19,61 +17,83 @@ constexpr std::int64_t kStrip = 128, kRows = 128;
 
 std::int64_t panels_of(std::int64_t columns) { return (columns + kPanel - 1) / kPanel; }
 
-/// Of 64 bytes, in so many rows of a panel.
-std::int64_t lines_of(std::int64_t rows) {
-  return std::clamp<std::int64_t>(rows, 0, kStrip) * kPanel / 16;
+/// What is read after a strip: `next`, with so many rows of its panel left.
+Ahead ahead_of(const float* next, std::int64_t rows) {
+  return {next, std::clamp<std::int64_t>(rows, 0, kStrip) * kPanel / 16};
 }
 
-struct Sums {
-  UnsetVector<float> values;  ///< [panels, rows, kPanel]
-  std::int64_t rows = 0;
+/// Rows [begin, end) of the entries of x, strip by strip.
+class Strips {
+ public:
+  Strips(const Csr& x, const at::Tensor& index, std::int64_t begin, std::int64_t end)
+      : indptr_(x.indptr.const_data_ptr<std::int64_t>() + begin),
+        index_(index.const_data_ptr<std::int32_t>()),
+        value_(x.values.const_data_ptr<float>()),
+        to_(indptr_, indptr_ + (end - begin)) {}
 
-  void clear(std::int64_t panels, std::int64_t of) {
-    rows = of;
-    values.resize(panels * rows * kPanel);
-    std::fill(values.begin(), values.end(), 0.f);
+  /// Of the columns below `column` that no call has had.
+  RowEntries until(std::int64_t column) {
+    from_ = to_;
+    for (std::size_t row = 0; row < to_.size(); ++row)
+      to_[row] = std::lower_bound(index_ + to_[row],
+                                  index_ + std::min(indptr_[row + 1], to_[row] + kStrip), column) -
+                 index_;
+    return {index_, value_, from_.data(), to_.data()};
   }
-  float* panel(std::int64_t panel) { return values.data() + panel * rows * kPanel; }
 
-  /// To rows `begin`... of out's columns of a panel.
-  void write(const float* sum, const float* bias, std::int64_t panel, std::int64_t begin,
-             const at::Tensor& out) const {
-    const auto width = std::min(kPanel, out.size(1) - panel * kPanel);
-    for (std::int64_t row = 0; row < rows; ++row, sum += kPanel) {
-      auto* to = out.mutable_data_ptr<float>() + (begin + row) * out.stride(0) + panel * kPanel;
-      for (std::int64_t c = 0; c < width; ++c) to[c] = sum[c] + bias[panel * kPanel + c];
-    }
-  }
+ private:
+  const std::int64_t* indptr_;
+  const std::int32_t* index_;
+  const float* value_;
+  std::vector<std::int64_t> from_, to_;
 };
 
-/// Rows [begin, end) of x times the panels [first, last).
-void multiply_sparse(const Csr& x, const std::int32_t* index, std::int64_t begin, std::int64_t end,
-                     const PackedMatrix& matrix, std::int64_t first, std::int64_t last,
-                     Sums& sums) {
-  const auto* indptr = x.indptr.const_data_ptr<std::int64_t>();
-  const auto* value = x.values.const_data_ptr<float>();
-  std::vector<std::int64_t> from(indptr + begin, indptr + end), to(from);
-  for (std::int64_t strip = 0; strip < matrix.rows(); strip += kStrip) {
-    for (std::size_t row = 0; row < to.size(); ++row) {
-      const auto stop = indptr[begin + static_cast<std::int64_t>(row) + 1];
-      from[row] = to[row];
-      while (to[row] < stop && index[to[row]] < strip + kStrip) ++to[row];
-    }
-    for (auto panel = first; panel < last; ++panel) {
-      const bool wrap = panel + 1 == last;
-      const auto place = strip + (wrap ? kStrip : 0);
-      const float* next = matrix.panel(wrap ? first : panel + 1) + place * kPanel;
-      multiply_entries({index, value, from.data(), to.data()}, end - begin, matrix.panel(panel),
-                       next, lines_of(matrix.rows() - place), sums.panel(panel - first));
-    }
-  }
-}
+/// Where sums are made, from the bias on: in the result, but for a last panel that is not full.
+class Sums {
+ public:
+  Sums(const at::Tensor& bias, const at::Tensor& out)
+      : bias_(bias.const_data_ptr<float>()),
+        out_(out.mutable_data_ptr<float>()),
+        columns_(out.size(1)) {}
 
-/// `run(first, last)` over panels, by the threads.
+  PanelSums begin(std::int64_t panel, std::int64_t row, std::int64_t rows) {
+    const float* from = bias_ + panel * kPanel;
+    if (width(panel) == kPanel) {
+      const PanelSums in_place = {out_ + row * columns_ + panel * kPanel, columns_, rows};
+      for (std::int64_t r = 0; r < rows; ++r)
+        std::copy_n(from, kPanel, in_place.values + r * columns_);
+      return in_place;
+    }
+    last_.assign(rows * kPanel, 0.f);
+    for (std::int64_t r = 0; r < rows; ++r)
+      std::copy_n(from, width(panel), last_.data() + r * kPanel);
+    return {last_.data(), kPanel, rows};
+  }
+  void end(std::int64_t panel, std::int64_t row, const PanelSums& sums) {
+    if (width(panel) == kPanel) return;
+    for (std::int64_t r = 0; r < sums.rows; ++r)
+      std::copy_n(sums.values + r * kPanel, width(panel),
+                  out_ + (row + r) * columns_ + panel * kPanel);
+  }
+
+ private:
+  std::int64_t width(std::int64_t panel) const {
+    return std::min(kPanel, columns_ - panel * kPanel);
+  }
+
+  const float* bias_;
+  float* out_;
+  const std::int64_t columns_;
+  std::vector<float> last_;  // [rows, kPanel]
+};
+
+/// `run(first, last)` over panels, by as many threads as there is work for with so many rows.
 template <class Run>
-void for_panels(const PackedMatrix& matrix, const Run& run) {
+void for_panels(const PackedMatrix& matrix, std::int64_t rows, const Run& run) {
+  constexpr std::int64_t kWork = 1 << 24;  // products: a tenth of a millisecond
   const auto panels = panels_of(matrix.columns());
-  const std::int64_t parts = std::min<std::int64_t>(at::get_num_threads(), panels);
+  const auto worth = 1 + rows * matrix.rows() * matrix.columns() / kWork;
+  const auto parts = std::min({std::int64_t{at::get_num_threads()}, panels, worth});
   at::parallel_for(0, parts, 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto part = begin; part < end; ++part)
       run(panels * part / parts, panels * (part + 1) / parts);
@@ -101,41 +121,55 @@ const float* PackedMatrix::panel(std::int64_t panel) const {
   return panels_.const_data_ptr<float>() + panel * rows() * kPanel;
 }
 
-at::Tensor multiply(const Csr& x, const PackedMatrix& matrix, const at::Tensor& bias) {
-  const auto indices = x.indices.to(at::kInt);
+at::Tensor multiply(const Csr& x, const PackedMatrix& matrix, const at::Tensor& bias,
+                    const PanelKernels& kernels) {
+  const auto index = x.indices.to(at::kInt), constant = bias.contiguous();
+  const auto depth = matrix.rows();
   auto out = at::empty({x.rows(), matrix.columns()}, x.values.options());
-  const auto constant = bias.contiguous();
-  for_panels(matrix, [&](std::int64_t first, std::int64_t last) {
-    thread_local Sums sums;
+  for_panels(matrix, x.rows(), [&](std::int64_t first, std::int64_t last) {
+    Sums sums(constant, out);
     for (std::int64_t row = 0; row < x.rows(); row += kRows) {
       const auto end = std::min(row + kRows, x.rows());
-      sums.clear(last - first, end - row);
-      multiply_sparse(x, indices.const_data_ptr<std::int32_t>(), row, end, matrix, first, last,
-                      sums);
+      std::vector<PanelSums> made;
       for (auto panel = first; panel < last; ++panel)
-        sums.write(sums.panel(panel - first), constant.const_data_ptr<float>(), panel, row, out);
+        made.push_back(sums.begin(panel, row, end - row));
+      Strips strips(x, index, row, end);
+      for (std::int64_t strip = 0; strip < depth; strip += kStrip) {
+        const auto entries = strips.until(strip + kStrip);
+        for (auto panel = first; panel < last; ++panel) {
+          const bool wrap = panel + 1 == last;
+          const auto next = strip + (wrap ? kStrip : 0);
+          kernels.entries(
+              entries, matrix.panel(panel),
+              ahead_of(matrix.panel(wrap ? first : panel + 1) + next * kPanel, depth - next),
+              made[panel - first]);
+        }
+      }
+      for (auto panel = first; panel < last; ++panel) sums.end(panel, row, made[panel - first]);
     }
   });
   return out;
 }
 
-at::Tensor multiply(const at::Tensor& x, const PackedMatrix& matrix, const at::Tensor& bias) {
+at::Tensor multiply(const at::Tensor& x, const PackedMatrix& matrix, const at::Tensor& bias,
+                    const PanelKernels& kernels) {
   const auto cells = x.contiguous(), constant = bias.contiguous();
   const auto depth = matrix.rows();
   auto out = at::empty({x.size(0), matrix.columns()}, x.options());
-  for_panels(matrix, [&](std::int64_t first, std::int64_t last) {
-    thread_local Sums sums;
+  for_panels(matrix, x.size(0), [&](std::int64_t first, std::int64_t last) {
+    Sums sums(constant, out);
     for (std::int64_t row = 0; row < x.size(0); row += kRows) {
       const auto* from = cells.const_data_ptr<float>() + row * depth;
       for (auto panel = first; panel < last; ++panel) {
-        sums.clear(1, std::min(kRows, x.size(0) - row));
-        for (std::int64_t strip = 0; strip < depth; strip += kStrip)
-          multiply_dense(from + strip, depth, sums.rows, std::min(kStrip, depth - strip),
-                         matrix.panel(panel) + strip * kPanel,
-                         matrix.panel(panel) + (strip + kStrip) * kPanel,
-                         panel + 1 < last ? lines_of(kStrip) : lines_of(depth - strip - kStrip),
-                         sums.panel(0));
-        sums.write(sums.panel(0), constant.const_data_ptr<float>(), panel, row, out);
+        const auto made = sums.begin(panel, row, std::min(kRows, x.size(0) - row));
+        for (std::int64_t strip = 0; strip < depth; strip += kStrip) {
+          const auto next = strip + kStrip;
+          const auto left = next < depth ? depth - next : panel + 1 < last ? depth : 0;
+          kernels.dense(from + strip, depth, std::min(kStrip, depth - strip),
+                        matrix.panel(panel) + strip * kPanel,
+                        ahead_of(matrix.panel(panel) + next * kPanel, left), made);
+        }
+        sums.end(panel, row, made);
       }
     }
   });

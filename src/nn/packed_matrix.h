@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "nn/panel_kernels.h"
 #include "nn/sparse.h"
 
 namespace cellmill::nn {
@@ -30,8 +31,10 @@ class PackedMatrix {
   std::int64_t columns_ = 0;
 };
 
-/// x [B, K] times [K, N], plus bias [N] -> [B, N].
-at::Tensor multiply(const Csr& x, const PackedMatrix& matrix, const at::Tensor& bias);
-at::Tensor multiply(const at::Tensor& x, const PackedMatrix& matrix, const at::Tensor& bias);
+/// x [B, K] times [K, N], plus bias [N] -> [B, N]; the same bits of the same x in both forms.
+at::Tensor multiply(const Csr& x, const PackedMatrix& matrix, const at::Tensor& bias,
+                    const PanelKernels& kernels = panel_kernels());
+at::Tensor multiply(const at::Tensor& x, const PackedMatrix& matrix, const at::Tensor& bias,
+                    const PanelKernels& kernels = panel_kernels());
 
 }  // namespace cellmill::nn

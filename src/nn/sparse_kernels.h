@@ -1,5 +1,5 @@
 #pragma once
-// The inner loops of nn/sparse.cpp and nn/packed_matrix.cpp: float32, one thread, no allocation.
+// The inner loops of nn/sparse.cpp: float32, one thread, no allocation.
 // Each function exists for several instruction sets in one binary; the loader picks (GCC's
 // target_clones).
 #include <cstdint>
@@ -25,22 +25,5 @@ struct StripEntry {
 const StripEntry* multiply_strip(const StripEntry* entries, const std::int32_t* counts,
                                  std::int64_t rows, const float* panel, float* y,
                                  std::int64_t y_stride, bool add);
-
-/// Of rows r, the entries [begin[r], end[r]) of a CSR matrix.
-struct RowEntries {
-  const std::int32_t* index;
-  const float* value;
-  const std::int64_t *begin, *end;
-};
-
-/// y[r, 0:kPanel] += sum of value * panel[index] over the entries of row r, for `rows` rows.
-/// Meanwhile `ahead` lines of 64 bytes from `next`, what is read after this, come to the cache.
-void multiply_entries(const RowEntries& x, std::int64_t rows, const float* panel, const float* next,
-                      std::int64_t ahead, float* y);
-
-/// y[r, 0:kPanel] += sum over k < depth of x[r, k] * panel[k], for `rows` rows of x, `stride`
-/// apart; `next` as above.
-void multiply_dense(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t depth,
-                    const float* panel, const float* next, std::int64_t ahead, float* y);
 
 }  // namespace cellmill::nn

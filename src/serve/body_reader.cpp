@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "base/format.h"
-#include "serve/plain_counts.h"
 
 namespace cellmill::serve {
 namespace {
@@ -41,11 +40,13 @@ Counts BodyReader::counts(ondemand::value value, const std::string& path, std::s
   const char* start = std::string_view(value.raw_json_token()).data();
   auto items = list(value, path, fmt::format("{} counts, one a gene of the model", genes));
   if (!items) return out;
-  if (read_plain_counts(start, genes, out)) {
-    static_cast<void>(std::string_view(items->raw_json()));
-    return out;
+  if (lifted_) {
+    auto& lists = lifted_->lists;
+    const auto place = static_cast<std::size_t>(start - lifted_->text.data());
+    while (next_ < lists.size() && lists[next_].first < place) ++next_;
+    if (next_ < lists.size() && lists[next_].first == place)
+      return std::move(lists[next_++].second);
   }
-  out = {};
   std::size_t place = 0;
   for (ondemand::value each : *items) {
     if (place == genes) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "serve/complaint.h"
+#include "serve/lifted_counts.h"
 #include "serve/predictor.h"
 
 namespace cellmill::serve {
@@ -20,6 +21,8 @@ inline constexpr std::uint64_t kLargestCount = 1 << 24;
 
 class BodyReader {
  public:
+  /// Of a text from which lists of counts have been lifted, or of a whole one.
+  explicit BodyReader(LiftedCounts* lifted) : lifted_(lifted) {}
   void complain(std::string path, std::string message) {
     if (complaints_.size() < kComplaints)
       complaints_.push_back({std::move(path), std::move(message)});
@@ -27,7 +30,6 @@ class BodyReader {
   const std::vector<Complaint>& complaints() const { return complaints_; }
 
   /// Exactly `genes` whole numbers of at least 0, not all 0. The first wrong one is complained of.
-  /// The body ends with a zero byte and simdjson's padding.
   Counts counts(ondemand::value value, const std::string& path, std::size_t genes);
   /// Nothing, after a complaint, if it is something else; null is nothing without one.
   std::optional<std::string> text(ondemand::value value, const std::string& path);
@@ -43,6 +45,8 @@ class BodyReader {
   static std::string found(ondemand::value value);
 
  private:
+  LiftedCounts* lifted_;
+  std::size_t next_ = 0;  ///< of the lifted lists
   std::vector<Complaint> complaints_;
 };
 

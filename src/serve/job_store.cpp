@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "io/digest.h"
+#include "serve/packed_text.h"
 
 namespace cellmill::serve {
 namespace {
@@ -16,9 +17,9 @@ CREATE TABLE IF NOT EXISTS jobs(
   id BLOB PRIMARY KEY, link BLOB NOT NULL UNIQUE, model BLOB NOT NULL, state INTEGER NOT NULL,
   created INTEGER NOT NULL, finished INTEGER, head INTEGER, message BLOB, body BLOB, tail BLOB);
 CREATE INDEX IF NOT EXISTS by_finished ON jobs(finished);
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 )sql";
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;  // 2: bodies and tails are packed
 constexpr std::size_t kRecentBytes = 64 << 20;
 
 std::int64_t now() {
@@ -48,7 +49,8 @@ JobStore::JobStore(const std::filesystem::path& path, std::int64_t kept_seconds)
   Statement rows(database_,
                  "SELECT id, link, model, body FROM jobs WHERE state = 0 ORDER BY created, rowid");
   while (rows.step())
-    unfinished_.push_back({rows.bytes(0), rows.bytes(1), rows.bytes(2), rows.bytes(3)});
+    unfinished_.push_back(
+        {rows.bytes(0), rows.bytes(1), rows.bytes(2), unpack_text(rows.bytes(3))});
   thread_ = std::jthread([this] { work(); });
 }
 
@@ -74,6 +76,7 @@ std::size_t JobStore::waiting() const {
 }
 
 void JobStore::accept(StoredJob job, Done done) {
+  job.body = pack_text(job.body);
   add(
       [job = std::move(job)](Database& database) {
         Statement(
@@ -91,11 +94,11 @@ void JobStore::accept(StoredJob job, Done done) {
 
 void JobStore::finish(const std::string& id, std::shared_ptr<const std::string> head,
                       std::string tail, Done done) {
-  const auto digest = static_cast<std::int64_t>(io::digest_number(head->data(), head->size(), 0));
   auto link = std::make_shared<std::string>();
   const auto text = std::make_shared<const std::string>(std::move(tail));
   add(
-      [this, id, head, digest, text, link](Database& database) {
+      [this, id, head, digest = digest_of(head), packed = pack_text(*text),
+       link](Database& database) {
         if (heads_.emplace(digest, head).second)
           Statement(database, "INSERT OR IGNORE INTO heads VALUES(?, ?)")
               .bind(digest)
@@ -104,7 +107,7 @@ void JobStore::finish(const std::string& id, std::shared_ptr<const std::string> 
         Statement row(database,
                       "UPDATE jobs SET state = 1, finished = ?, head = ?, tail = ?, body = NULL "
                       "WHERE id = ? RETURNING link");
-        row.bind(now()).bind(digest).bind(*text).bind(id);
+        row.bind(now()).bind(digest).bind(packed).bind(id);
         if (row.step()) *link = row.bytes(0);
         while (row.step()) {
         }
@@ -113,6 +116,14 @@ void JobStore::finish(const std::string& id, std::shared_ptr<const std::string> 
         if (!error && !link->empty()) recent_.add(*link, {head, text});
         done(error);
       });
+}
+
+std::int64_t JobStore::digest_of(const std::shared_ptr<const std::string>& head) {
+  std::lock_guard lock(mutex_);
+  const auto [known, is_new] = digests_.try_emplace(head);
+  if (is_new)
+    known->second = static_cast<std::int64_t>(io::digest_number(head->data(), head->size(), 0));
+  return known->second;
 }
 
 std::shared_ptr<const std::string> JobStore::head(std::int64_t digest) {
@@ -154,7 +165,8 @@ void JobStore::fetch(const std::string& link, std::function<void(std::optional<J
         Statement row(database, "SELECT head, tail FROM jobs WHERE link = ? AND state = 1");
         if (!row.bind(link).step()) return;
         if (auto text = head(row.integer(0)))
-          *result = JobResult{std::move(text), std::make_shared<const std::string>(row.bytes(1))};
+          *result = JobResult{std::move(text),
+                              std::make_shared<const std::string>(unpack_text(row.bytes(1)))};
       },
       [result, done = std::move(done)](std::exception_ptr) { done(std::move(*result)); });
 }

@@ -2,7 +2,8 @@
 // Jobs on disk: what was accepted is there after a kill -9 or a power failure, and is answered or
 // failed with a reason. A thread of its own owns the database; what waits for it shares one
 // transaction, so that many jobs cost one sync. Callbacks run on that thread, after the disk has
-// it, and must be short. Any thread may call. Library: SQLite (WAL, synchronous FULL).
+// it, and must be short. Bodies and answers lie there packed (serve/packed_text.h). Any thread may
+// call. Library: SQLite (WAL, synchronous FULL).
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -68,6 +69,7 @@ class JobStore {
   void work();
   void transaction(std::deque<Operation>& operations);
   void remove_old();
+  std::int64_t digest_of(const std::shared_ptr<const std::string>& head);
   std::shared_ptr<const std::string> head(std::int64_t digest);
 
   Database database_;
@@ -78,7 +80,8 @@ class JobStore {
   std::condition_variable changed_;
   std::deque<Operation> waiting_;
   bool ending_ = false;
-  std::map<std::int64_t, std::shared_ptr<const std::string>> heads_;  // of the thread
+  std::map<std::shared_ptr<const std::string>, std::int64_t> digests_;  // of heads, one a model
+  std::map<std::int64_t, std::shared_ptr<const std::string>> heads_;    // of the thread
   std::jthread thread_;
 };
 

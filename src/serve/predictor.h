@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/unset_vector.h"
+
 namespace cellmill::serve {
 
 /// In the order in which an answer lists them.
@@ -38,8 +40,8 @@ struct ModelFacts {
 
 /// The counts of a sample that are not 0, genes ascending.
 struct Counts {
-  std::vector<std::int32_t> genes;
-  std::vector<float> values;
+  UnsetVector<std::int32_t> genes;
+  UnsetVector<float> values;
 };
 
 /// A sample whose metadata are asked.

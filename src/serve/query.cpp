@@ -25,8 +25,8 @@ struct Input {
 
 class QueryReader {
  public:
-  QueryReader(Task task, const ModelFacts& facts, const QueryLimits& limits)
-      : task_(task), facts_(facts), limits_(limits) {}
+  QueryReader(Task task, const ModelFacts& facts, const QueryLimits& limits, LiftedCounts* lifted)
+      : task_(task), facts_(facts), limits_(limits), reader_(lifted) {}
 
   void read(ondemand::value root) {
     auto query = reader_.object(root, "", "\"inputs\"");
@@ -210,12 +210,10 @@ class QueryReader {
   std::array<bool, 3> from_reference_ = {true, true, false};
 };
 
-}  // namespace
-
-ParsedQuery parse_query(std::string& body, Task task, const ModelFacts& facts,
-                        const QueryLimits& limits) {
+ParsedQuery parse(std::string& body, LiftedCounts* lifted, Task task, const ModelFacts& facts,
+                  const QueryLimits& limits) {
   ParsedQuery parsed;
-  QueryReader reader(task, facts, limits);
+  QueryReader reader(task, facts, limits, lifted);
   try {
     body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
     ondemand::parser parser;
@@ -242,6 +240,23 @@ ParsedQuery parse_query(std::string& body, Task task, const ModelFacts& facts,
       parsed.complaints.push_back({"", std::string("the body is not valid JSON: ") + error.what()});
   }
   return parsed;
+}
+
+}  // namespace
+
+ParsedQuery parse_query(std::string& body, Task task, const ModelFacts& facts,
+                        const QueryLimits& limits) {
+  const auto most = static_cast<std::size_t>(limits.samples);
+  if (auto lifted = lift_counts(body, facts.gene_order.size(), most)) {
+    ParsedQuery parsed = parse(lifted->text, &*lifted, task, facts, limits);
+    if (parsed.complaints.empty()) return parsed;
+  }
+  return parse_whole_query(body, task, facts, limits);
+}
+
+ParsedQuery parse_whole_query(std::string& body, Task task, const ModelFacts& facts,
+                              const QueryLimits& limits) {
+  return parse(body, nullptr, task, facts, limits);
 }
 
 Response refusal(const ParsedQuery& parsed) {

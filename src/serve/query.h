@@ -34,6 +34,9 @@ struct ParsedQuery {
 /// `body` gets spare capacity, its text stays.
 ParsedQuery parse_query(std::string& body, Task task, const ModelFacts& facts,
                         const QueryLimits& limits);
+/// The same without serve/lifted_counts.h: what knows the place of everything that is wrong.
+ParsedQuery parse_whole_query(std::string& body, Task task, const ModelFacts& facts,
+                              const QueryLimits& limits);
 
 /// 400 or 422 for what is wrong.
 Response refusal(const ParsedQuery& parsed);

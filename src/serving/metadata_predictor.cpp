@@ -10,7 +10,6 @@
 #include <tuple>
 
 #include "base/format.h"
-#include "base/instruction_sets.h"
 #include "data/batch.h"
 #include "infer/answer_parts.h"
 #include "infer/api_names.h"
@@ -82,16 +81,6 @@ std::vector<std::int32_t> whole(const double* from, std::int64_t genes, double f
   return counts;
 }
 
-/// The same of float32: exact up to 2^24, at a sample's depth to 1e-7 of a larger count.
-CELLMILL_CLONES
-void round_counts(const float* from, std::size_t genes, float factor, std::int32_t* counts) {
-  constexpr float kMost = 2147483520;  // the largest float32 of an int32
-  for (std::size_t gene = 0; gene < genes; ++gene) {
-    const float count = from[gene] * factor + 0.5f;
-    counts[gene] = static_cast<std::int32_t>(count < kMost ? count : kMost);
-  }
-}
-
 class MetadataPredictor final : public serve::Predictor {
  public:
   MetadataPredictor(infer::LoadedModel loaded, models::MetadataModel& model)
@@ -128,17 +117,20 @@ class MetadataPredictor final : public serve::Predictor {
     for (auto* tables : {&reading.probabilities, &reading.values})
       for (auto& table : *tables) table = on_host(table);
     for (auto& table : reading.latents) table = on_host(table);
-    const auto share = model_.proportions(reading.decoded, at::kFloat).cpu().contiguous();
+    std::vector<double> totals;
+    for (const auto& each : profiles)
+      totals.push_back(at::from_blob(const_cast<float*>(each.counts.values.data()),
+                                     {static_cast<std::int64_t>(each.counts.values.size())})
+                           .sum(at::kDouble)
+                           .item<double>());
+    const auto counts = model_.expected_counts(reading.decoded, totals);
     std::vector<serve::Prediction> out(profiles.size());
     for (std::size_t i = 0; i < out.size(); ++i) {
       const auto row = static_cast<std::int64_t>(i);
       for (std::size_t f = 0; f < facts_.fields.size(); ++f) read_field(out[i], reading, f, row);
       take_latents(out[i], reading.latents, row);
-      double total = 0;
-      for (float count : profiles[i].counts.values) total += count;
-      out[i].counts.resize(facts_.gene_order.size());
-      round_counts(share.const_data_ptr<float>() + row * genes(), out[i].counts.size(),
-                   static_cast<float>(total), out[i].counts.data());
+      const auto* from = counts.const_data_ptr<std::int32_t>() + row * genes();
+      out[i].counts.assign(from, from + genes());
     }
     return out;
   }
@@ -213,7 +205,7 @@ class MetadataPredictor final : public serve::Predictor {
     auto draft = model_.generate(recipe);
     for (auto& table : draft.latents) table = on_host(table);
     const bool noise = std::any_of(rows.begin(), rows.end(), [](auto* row) { return row->noise; });
-    const auto means = model_.proportions(draft.decoded, at::kDouble).cpu().contiguous();
+    const auto means = model_.proportions(draft.decoded).cpu().contiguous();
     const auto drawn =
         noise ? model_.draw(draft.decoded, totals, seeds).contiguous() : at::Tensor();
     for (std::size_t k = 0; k < places.size(); ++k) {

@@ -110,6 +110,7 @@ RunOptions settled(RunOptions options) {
   if (options.evaluation.score == "auto")
     options.evaluation.score = models::default_score(options.model);
   options.data.source.takes_counts = models::takes_counts(options.model);
+  options.data.source.labels_optional = models::takes_ranks(options.model);
   return options;
 }
 

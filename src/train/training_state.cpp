@@ -47,8 +47,9 @@ checkpoint::State to_checkpoint(const TrainingState& state, models::Model& model
   state.epoch.save("epoch", saved.reals);
   saved.lists["genes"] = vocabulary.genes;
   if (vocabulary.ranked) saved.numbers["ranked"] = 1;
+  auto& fields = saved.lists["fields"];  // there also where it is empty
   for (const auto& field : vocabulary.fields) {
-    saved.lists["fields"].push_back(field.name);
+    fields.push_back(field.name);
     saved.lists["categories/" + field.name] = field.categories;
   }
   return saved;

@@ -7,6 +7,9 @@ import subprocess
 import sys
 import tempfile
 
+import anndata
+import numpy as np
+import pandas
 import torch
 from safetensors.torch import save_file
 from transformers import BertForMaskedLM
@@ -60,6 +63,20 @@ with tempfile.TemporaryDirectory() as place:
     said = run("train", "--config", tiny, "--set", "model.rank_encoder.layers=3", f"model.rank_encoder.start_from={place / 'folder'}",
                f"output.folder={place / 'third'}", code=78)
     assert "layers: 2 (and not 3)" in said, said
+    cells = place / "cells.h5ad"  # fields that nobody names are no fields
+    names = [gene for gene, median in genes["medians"].items() if median > 0]
+    counts = np.random.default_rng(3).poisson(2, (90, len(names))).astype("f4")
+    obs = pandas.DataFrame({"batch": ["one", "two"] * 45, "line": ["a", "b", "c"] * 30}, index=[f"c{i}" for i in range(90)])
+    anndata.AnnData(counts, obs=obs, var=pandas.DataFrame(index=names)).write_h5ad(cells)
+    shutil.copy(place / "folder/genes.json", dictionary)
+    words = ["train", "--config", tiny, "--set", "data.format=auto", f"data.path={cells}", f"model.rank_encoder.dictionary={dictionary}",
+             f"output.folder={place / 'fifth'}"]  # fmt: skip
+    run(*words, "train.max_steps=2")
+    run(*words, "train.max_steps=3", "--resume", "auto")
+    run("embed", place / "fifth", cells, "--output", place / "fifth.npz")
+    with np.load(place / "fifth.npz") as made:
+        assert made["embeddings"].shape == (90, 32) and np.isfinite(made["embeddings"]).all()
+    dictionary.unlink()
     assert "no such file" in run("train", "--config", tiny, "--set", f"model.rank_encoder.dictionary={dictionary}",
                                  f"output.folder={place / 'fourth'}", code=66).lower()
 print("held")

@@ -70,7 +70,7 @@ def judge_resuming(root):
         broken.break_at(process, step, signal.SIGTERM)
         said = broken.end(process, 75)
         assert "stopped by a signal: saved at step" in said, said
-    process = broken.start("--resume")
+    process = broken.start("--resume", "auto")
     broken.break_at(process, 66, signal.SIGKILL)
     broken.end(process, -signal.SIGKILL)
     said = broken.train(resume=True)

@@ -22,21 +22,13 @@ namespace {
 
 constexpr const char* kFilter = "filter_pass";
 
-bool is_h5ad(const SourceOptions& options) {
-  return options.format == "h5ad" || (options.format == "auto" && options.path.ends_with(".h5ad"));
-}
-
 /// With the labels that there are, where none are named.
 SourceOptions with_labels(SourceOptions options) {
-  options.takes_counts = true;
-  if (!options.fields.empty() || !options.metadata.empty() || !fs::exists(options.path))
-    return options;
-  if (is_h5ad(options)) {
+  options.takes_counts = options.labels_optional = true;
+  if (options.fields.empty() && options.metadata.empty() && is_h5ad(options) &&
+      fs::exists(options.path)) {
     options.fields = likely_fields(io::H5File::open(options.path));
     std::erase(options.fields, kFilter);
-    if (options.fields.empty()) options.metadata = "none";
-  } else if (options.path.ends_with(".npz") || fs::is_directory(options.path)) {
-    if (!fs::exists(metadata_folder(options) + "/labels.h5")) options.metadata = "none";
   }
   return options;
 }

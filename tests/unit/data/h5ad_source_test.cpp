@@ -169,6 +169,15 @@ CATCH_TEST_CASE("metadata: none reads cells without labels", "[h5ad]") {
   CATCH_CHECK(H5adSource(options).load(1).labels.empty());
 }
 
+CATCH_TEST_CASE("who needs no labels names no fields", "[h5ad]") {
+  auto options = cells({});
+  CATCH_CHECK_THROWS_AS(H5adSource(options), DataError);
+  options.labels_optional = true;
+  CATCH_CHECK(H5adSource(options).vocabulary().fields.empty());
+  options.fields = {"sex"};
+  CATCH_CHECK(H5adSource(options).vocabulary().fields.size() == 1);
+}
+
 CATCH_TEST_CASE("columns and matrices that cannot be used are named", "[h5ad]") {
   CATCH_CHECK(error_of([] { H5adSource{cells({})}; }) ==
               "65 " + kCells +

@@ -13,8 +13,35 @@ const ModelFacts& facts() {
   return model.facts();
 }
 
+std::vector<std::pair<std::string, std::string>> told(const ParsedQuery& query) {
+  std::vector<std::pair<std::string, std::string>> told;
+  for (const Complaint& each : query.complaints) told.emplace_back(each.path, each.message);
+  return told;
+}
+
+const Counts& counts_of(const Profile& row) { return row.counts; }
+const Counts& counts_of(const Wanted& row) { return row.reference; }
+
+// Both ways of reading say the same.
 ParsedQuery parsed(std::string body, Task task = Task::kPredict, std::int64_t samples = 3) {
-  return parse_query(body, task, facts(), {samples});
+  ParsedQuery query = parse_query(body, task, facts(), {samples});
+  const ParsedQuery whole = parse_whole_query(body, task, facts(), {samples});
+  CATCH_CHECK(told(query) == told(whole));
+  CATCH_CHECK(query.json == whole.json);
+  CATCH_CHECK(query.query.metadata == whole.query.metadata);
+  CATCH_REQUIRE(query.query.rows.index() == whole.query.rows.index());
+  std::visit(
+      [&](const auto& rows) {
+        const auto& others = std::get<std::decay_t<decltype(rows)>>(whole.query.rows);
+        CATCH_REQUIRE(rows.size() == others.size());
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+          CATCH_CHECK(counts_of(rows[i]).genes == counts_of(others[i]).genes);
+          CATCH_CHECK(counts_of(rows[i]).values == counts_of(others[i]).values);
+          CATCH_CHECK(rows[i].seed == others[i].seed);
+        }
+      },
+      query.query.rows);
+  return query;
 }
 
 // "path: message" of the only complaint.
@@ -35,9 +62,9 @@ CATCH_TEST_CASE("counts become rows, whole floats too, zeros left out") {
   CATCH_REQUIRE(query.complaints.empty());
   const auto& rows = std::get<std::vector<Profile>>(query.query.rows);
   CATCH_REQUIRE(rows.size() == 2);
-  CATCH_CHECK(rows[0].counts.genes == std::vector<std::int32_t>{1, 3});
-  CATCH_CHECK(rows[0].counts.values == std::vector<float>{5, 2});
-  CATCH_CHECK(rows[1].counts.values == std::vector<float>{100});
+  CATCH_CHECK(rows[0].counts.genes == UnsetVector<std::int32_t>{1, 3});
+  CATCH_CHECK(rows[0].counts.values == UnsetVector<float>{5, 2});
+  CATCH_CHECK(rows[1].counts.values == UnsetVector<float>{100});
   CATCH_CHECK(rows[0].seed != rows[1].seed);
   const auto again = std::get<std::vector<Profile>>(
       parsed(R"({"seed":7,"inputs":[{"counts":[1,1,1,1]}]})").query.rows);
@@ -162,6 +189,36 @@ CATCH_TEST_CASE("every example is a query that holds") {
     CATCH_CHECK(query.complaints.empty());
     CATCH_CHECK(query.query.size() == 1);
   }
+}
+
+CATCH_TEST_CASE("lists that are taken out of a body come back in their places, and only there") {
+  const ParsedQuery query = parsed(
+      R"({"inputs":[{"counts" : [0, 5, 0, 2]},{"counts":[1,1,1,10.0]},{"counts":[7,0,0,0]}]})");
+  CATCH_REQUIRE(query.complaints.empty());
+  const auto& rows = std::get<std::vector<Profile>>(query.query.rows);
+  CATCH_CHECK(rows[0].counts.values == UnsetVector<float>{5, 2});
+  CATCH_CHECK(rows[1].counts.values == UnsetVector<float>{1, 1, 1, 10});
+  CATCH_CHECK(rows[2].counts.values == UnsetVector<float>{7});
+  const std::string reference =
+      R"("conditioning":["biological"],"sampling_strategy":"mean estimation")";
+  for (
+      const char* body :
+      {R"({"inputs":[{"counts":[1,2,3,4]}],"source":"\"counts\":[1,2,3,4]"})",
+       R"({"inputs":[{"counts":[1,2,3,4],"counts":[1,2,3,4]}]})",
+       R"({"inputs":[{"counts":[1,2,3,4]}],"counts":[1,2,3,4]})",
+       R"({"inputs":[{"counts":[1,2,3,4]}],"x\"counts":[1,2,3,4]})",
+       R"({"inputs":[{"counts":[1,2,3,4]},{"counts":[1,2,3]}]})",
+       R"({"inputs":[{"counts":[1,2,3,4]},{"counts":[]}]})",
+       R"({"inputs":[{"counts":[1,2,3,4]},{"counts":[0,0,0,0]}]})",
+       R"({"inputs":[{"counts":[1,2,3,4]},{"counts":[1,2,3,4]},{"counts":[1,2,3,4]},{"counts":[1,2,3,4]}]})",
+       R"({"inputs":[{"counts":[1,2,3,4]}]} 5)", R"({"inputs":[{"counts":[1,2,3,4]})",
+       R"({"inputs":[{"counts":[1,2,3,4]}],"seed":"\xff"})"})
+    parsed(body);
+  const std::string body =
+      R"({"inputs":[{"counts":[1,2,3,4],"metadata":{"perturbation_type":"crispr"},"num_samples":2}],)" +
+      reference + "}";
+  CATCH_CHECK(parsed(body, Task::kCondition).query.size() == 2);
+  CATCH_CHECK(parsed(body, Task::kGenerate).complaints.size() > 0);
 }
 
 }  // namespace cellmill::serve
