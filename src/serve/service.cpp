@@ -73,7 +73,7 @@ void Service::start(Jobs::Elsewhere elsewhere) {
 
 Service::Route Service::route(const Request& request) const {
   const std::string& path = request.path;
-  if (path == "/") return {"page"};
+  if (page_file(path)) return {"page"};
   if (path == "/healthz") return {"healthz"};
   if (path == "/readyz") return {"readyz"};
   if (path == "/openapi.json") return {"openapi"};
@@ -137,7 +137,7 @@ void Service::handle(Request request, Reply reply) {
   if (name == "metrics") return reply(metrics_text());
   if (name == "openapi")
     return reply(of_text("application/json", openapi(models_, options_.limits)));
-  if (name == "page") return reply(of_text("text/html; charset=utf-8", page()));
+  if (name == "page") return reply(page_answer(*page_file(request.path)));
   reply(of_json({{"status", "ok"}}));
 }
 

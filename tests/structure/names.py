@@ -10,7 +10,8 @@ LONGEST = 400  # lines
 LONG = {
     "tests/mpi/step_test.cpp": "one world of ranks, one table of settings that N ranks must step through as one does",
 }
-TEXTS = {".h", ".cpp", ".cu", ".cuh", ".py", ".sh", ".cmake", ""}
+PAGE = "src/serve/page/"  # what a browser loads
+TEXTS = {".h", ".cpp", ".cu", ".cuh", ".py", ".sh", ".cmake", ".js", ".css", ".html", ""}
 
 
 def ignored_folders(root):
@@ -36,8 +37,9 @@ def names(root):
             words = [w for part in path.relative_to(root).parts for w in re.split(r"[._-]", part)]
             for word in FORBIDDEN.intersection(words):
                 complaints.append(f"{place}: '{word}' names no idea")
-            if folder == "src" and not re.fullmatch(r"[a-z0-9_]+\.(h|cpp|cu|cuh)|CMakeLists\.txt|README\.md", path.name):
-                complaints.append(f"{place}: files of src are snake_case .h, .cpp or .cu")
+            kinds = "html|css|js" if place.startswith(PAGE) else "h|cpp|cu|cuh"
+            if folder == "src" and not re.fullmatch(rf"[a-z0-9_]+\.({kinds})|CMakeLists\.txt|README\.md", path.name):
+                complaints.append(f"{place}: files of src are snake_case .{', .'.join(kinds.split('|'))}")
             if path.suffix not in TEXTS:
                 continue
             lines = path.read_bytes().count(b"\n")
@@ -53,6 +55,7 @@ GOOD = {
     **{place: "\n" * 401 for place in LONG},
     "src/io/zip.h": "\n" * 400,
     "src/CMakeLists.txt": "",
+    "src/serve/page/page.js": "\n" * 400,
     "tools/quickstart": "",
     "README.md": "",
     ".gitignore": "/build/\n",
@@ -64,7 +67,8 @@ CASES = [
     ({**GOOD, "src/io/utils.cpp": ""}, ["src/io/utils.cpp: 'utils' names no idea"]),
     ({**GOOD, "tests/test_common.py": ""}, ["tests/test_common.py: 'common' names no idea"]),
     ({**GOOD, "tools/helpers/x.py": ""}, ["tools/helpers/x.py: 'helpers' names no idea"]),
-    ({**GOOD, "src/io/Zip.cpp": ""}, ["src/io/Zip.cpp: files of src are snake_case .h, .cpp or .cu"]),
+    ({**GOOD, "src/serve/page.js": ""}, ["src/serve/page.js: files of src are snake_case .h, .cpp, .cu, .cuh"]),
+    ({**GOOD, "src/io/Zip.cpp": ""}, ["src/io/Zip.cpp: files of src are snake_case .h, .cpp, .cu, .cuh"]),
     (
         {**GOOD, "src/io/zip.h": "\n" * 401},
         ["src/io/zip.h: 401 lines; over 400 needs a reason in tests/structure/names.py"],
