@@ -40,6 +40,10 @@ def test_a_dropped_table_is_answered(tmp_path):
         before = page.run(colours)
         page.run("document.getElementById('colour').value = 'p:sex'; document.getElementById('colour').onchange()")
         assert 1 <= page.run(colours) <= 2 and before >= 1
+        page.run("""const given = new DataTransfer(); given.items.add(new File(["gene,dropped\\nGENE1,3\\nGENE2,4"], "x.csv"));
+            document.getElementById("drop").dispatchEvent(new DragEvent("drop", {dataTransfer: given, bubbles: true, cancelable: true}))""")
+        page.run("new Promise(done => (function look() { document.querySelectorAll('#answer tbody tr').length === 1 ? done() : setTimeout(look, 10) })())")
+        assert page.run("document.querySelector('#answer td').textContent") == "dropped"
         picture = page.ask("Page.captureScreenshot", format="png")["data"]
         pathlib.Path(os.environ.get("CELLMILL_PICTURE") or tmp_path / "page.png").write_bytes(base64.b64decode(picture))
         page.run("take(new File(['gene,a\\nGENE1,-3\\nGENE2,4'], 'x.csv'))")

@@ -47,7 +47,7 @@ async function read(file, known) {
 }
 function tell({names, total, genes, place, passed = []}, known, file) {
   const some = names.length < total ? `${whole(names.length)} of ${whole(total)} samples, evenly spaced` : `${whole(total)} samples`;
-  $("state").textContent = `${file.name}: ${some} (${place}), ${genes.hits} of the model's ${known.size} genes`;
+  $("state").textContent = `${file.name}: ${some} (${place}), ${whole(genes.hits)} of the model's ${whole(known.size)} genes`;
   const notes = passed.map(text => `${text}, no counts: ${place} was taken.`);
   if (genes.name && genes.name !== "var_names") notes.push(`Genes are named by ${genes.name}.`);
   if (genes.hits < known.size / 2) notes.push("Fewer than half of the model's genes are in this file; the others count as 0, and labels may be wrong.");
@@ -62,7 +62,7 @@ async function take(file) {
     const model = $("model").value, {gene_order} = await call(`/api/models/${model}/genes`), known = new Map(gene_order.map((gene, i) => [gene, i]));
     const given = await read(file, known), outputs = [], n = given.names.length;
     if (mine !== turn) return;
-    if (!given.genes.hits) throw Error(`No gene name of this file is one of the model's, such as ${gene_order.slice(0, 3).join(", ")}; found ${given.genes.names.slice(0, 3).join(", ")}`);
+    if (!given.genes.hits) throw Error(`No gene name of this file is one of the model's, such as ${gene_order.slice(0, 3).join(", ")}; found ${given.genes.names.slice(0, 3).join(", ")}.`);
     tell(given, known, file);
     for (let i = 0; i < n; i += kAtOnce) {
       $("progress").hidden = n <= kAtOnce;
@@ -157,13 +157,13 @@ function mainDirections(z) {
   }
   return rows.map(row => axes.map(w => row.reduce((s, v, k) => s + v * w[k], 0)));
 }
-const kColours = ["#2b6cb0", "#dd6b20", "#2f855a", "#b83280", "#d69e2e", "#0987a0", "#c53030", "#6b46c1", "#718096", "#7b341e"];
+const kColours = ["#2b6cb0", "#dd6b20", "#2f855a", "#b83280", "#d69e2e", "#0987a0", "#c53030", "#6b46c1", "#718096", "#7b341e", "#68d391", "#f687b3", "#90cdf4", "#f6ad55", "#9f7aea", "#1a202c"];
 function plot(names, outputs, fields, labels) {
   const box = add($("answer"), "section"), head = add(box, "div", undefined, "head"), choice = document.createElement("select");
   add(head, "h2", "Samples by their biological latent");
   add(head, "label", "Colour: ").append(choice);
   choice.id = "colour";
-  const group = (label, list, mark) => { const g = add(choice, "optgroup"); g.label = label; list.forEach(name => g.append(new Option(name, mark + name))); };
+  const group = (label, list, mark) => { const g = add(choice, "optgroup"); g.label = label; list.forEach(name => g.append(new Option(mark === "f:" ? `${name} (in the file)` : name, mark + name))); };
   group("predicted", fields, "p:");
   if (labels.size) group("in the file", [...labels.keys()], "f:");
   const both = add(box, "div", undefined, "plot"), figure = svg("svg", {viewBox: "0 0 560 400", role: "img", "aria-label": "samples by their biological latent"}, both), legend = add(both, "ul");
