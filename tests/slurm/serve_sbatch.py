@@ -1,46 +1,14 @@
 #!/usr/bin/env python3
-"""slurm/serve.sbatch with stand-ins for srun, scancel and scontrol: when is a server started again, and when not?"""
-import os
-import pathlib
+"""slurm/serve.sbatch: when is a server started again, and when not?"""
 import signal
-import subprocess
 import tempfile
-import time
 
-SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "slurm" / "serve.sbatch"
-# srun waits for `end`, which holds its exit code; scancel is the server's signal: it ends in order, but not a deaf one
-STAND_INS = {
-    "srun": 'echo "srun $*" >>calls; touch began; while [ ! -s end ]; do sleep 0.02; done; exit "$(cat end)"',
-    "scancel": 'echo "scancel $*" >>calls; [ -e deaf ] && rm deaf || { sleep 0.1; echo 0 >end; }',
-    "scontrol": 'echo "scontrol $*" >>calls; kill -KILL "$PPID"',
-}
-REQUEUE, STOP = "scontrol requeue 7", "scancel --quiet --signal=USR1 7"
+from batch_script import REQUEUE, STOP, BatchScript
 
 
 def run(end=None, sent=None, deaf=False, **settings):
-    """(exit code, calls, log): srun ends with `end`, or the shell gets the signal `sent`, at first to a deaf server."""
     with tempfile.TemporaryDirectory() as folder:
-        place = pathlib.Path(folder)
-        for command, body in STAND_INS.items():
-            (place / command).write_text("#!/bin/bash\n" + body + "\n")
-            (place / command).chmod(0o755)
-        if deaf:
-            (place / "deaf").touch()
-        environment = {**os.environ, "PATH": f"{place}:{os.environ['PATH']}", "SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "n1",
-                       "SLURM_CPUS_PER_TASK": "3", **settings}
-        job = subprocess.Popen(["bash", SCRIPT, "--model", "gem-1-sc=runs/a b"], cwd=place, env=environment, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        while job.poll() is None and not (place / "began").exists():
-            time.sleep(0.02)
-        if sent:
-            job.send_signal(sent)
-        if sent == signal.SIGTERM:  # Slurm sends it to the server itself
-            time.sleep(0.2)
-            end = 0
-        if end is not None:
-            (place / "end").write_text(str(end))
-        log, _ = job.communicate(timeout=30)
-        return job.returncode, (place / "calls").read_text(), log
+        return BatchScript(folder, "serve.sbatch", "--model", "gem-1-sc=runs/a b", in_order=0, **settings).run(end, sent, deaf)
 
 
 code, calls, log = run(end=0)
