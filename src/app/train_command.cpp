@@ -37,6 +37,7 @@ int dry_run(comm::World& world, const train::RunOptions& o, const std::string& e
 
 /// `--resume auto`, as others write it, is `--resume`.
 Arguments without_auto(Arguments words) {
+  std::replace(words.begin(), words.end(), std::string("--resume=auto"), std::string("--resume"));
   const auto resume = std::find(words.begin(), words.end(), "--resume");
   if (resume != words.end() && std::next(resume) != words.end() && *std::next(resume) == "auto")
     words.erase(std::next(resume));

@@ -17,7 +17,7 @@ CensusSource open_for_census(const SourceOptions& given) {
   options.raw_counts = false;
   const bool named = !options.fields.empty() || options.metadata == "none";
   try {
-    if (is_h5ad(options) && !named && std::filesystem::exists(options.path)) {
+    if (reads_h5ad(options) && !named && std::filesystem::exists(options.path)) {
       options.fields = likely_fields(io::H5File::open(options.path));
       if (options.fields.empty()) options.metadata = "none";
     }

@@ -47,4 +47,11 @@ Chunk ChunkSource::load(std::int64_t id) const {
   return chunk;
 }
 
+std::vector<std::string> named_cells(const ChunkSource& source) {
+  auto names = source.cell_names();
+  if (names.empty())
+    for (std::int64_t i = 0; i < source.cells(); ++i) names.push_back(fmt::format("cell{}", i));
+  return names;
+}
+
 }  // namespace cellmill::data

@@ -53,6 +53,9 @@ class ChunkSource {
                               Chunk& rows) const = 0;
 };
 
+/// Names of all cells; cell0, cell1 ... where the files have none.
+std::vector<std::string> named_cells(const ChunkSource& source);
+
 /// What to read. Described in the run file as `data:`.
 struct SourceOptions {
   std::string format = "auto";    ///< auto | pack | npz | h5ad | mtx | csv | tokens | synthetic

@@ -194,4 +194,20 @@ void Expression::warn_if_scale_is_doubtful(const Chunk& chunk, std::int64_t from
   if (!doubt.empty() && !warned_.exchange(true)) log::warn("{}: {}", file, doubt);
 }
 
+void refuse_fractions(const Chunk& chunk, const std::string& file, std::int64_t first_cell,
+                      const std::vector<std::string>& genes) {
+  const auto fraction = std::find_if(chunk.values.begin(), chunk.values.end(),
+                                     [](float value) { return value != std::floor(value); });
+  if (fraction == chunk.values.end()) return;
+  const auto at = fraction - chunk.values.begin();
+  const auto row = std::upper_bound(chunk.indptr.begin(), chunk.indptr.end(), at) - 1;
+  throw DataError({file,
+                   fmt::format("cell {}, gene {}", first_cell + (row - chunk.indptr.begin()),
+                               genes[static_cast<std::size_t>(chunk.indices[at])]),
+                   "a count", fmt::format("{}", *fraction)},
+                  "the values are no counts",
+                  "name the counts (h5ad: --layer raw, or a layer); logarithms rank otherwise; "
+                  "--allow-fractions takes estimated counts");
+}
+
 }  // namespace cellmill::data

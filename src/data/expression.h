@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "data/chunk.h"
 #include "data/faults.h"
@@ -37,6 +38,11 @@ class Expression {
   mutable std::atomic<bool> warned_{false};
   mutable std::atomic<std::int64_t> rows_judged_{0};
 };
+
+/// Throws DataError for the first value that is no whole number; row 0 is cell `first_cell` of
+/// `file`.
+void refuse_fractions(const Chunk& chunk, const std::string& file, std::int64_t first_cell,
+                      const std::vector<std::string>& genes);
 
 /// The largest count that log-normalised values cannot be mistaken for: all values integers and the
 /// largest above this.

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "data/sources/h5ad_obs.h"
 #include "data/store/pack_store.h"
 
 namespace cellmill::data {
@@ -48,15 +49,15 @@ std::pair<std::size_t, std::size_t> digits_of(const std::string& name) {
 
 }  // namespace
 
-bool is_h5ad(const SourceOptions& options) {
-  return options.format == "h5ad" || (options.format == "auto" && options.path.ends_with(".h5ad"));
+bool reads_h5ad(const SourceOptions& options) {
+  return options.format == "h5ad" || (options.format == "auto" && is_h5ad(options.path));
 }
 
 bool without_metadata(const SourceOptions& options) {
   if (options.metadata == "none") return true;
   if (!options.labels_optional || !options.metadata.empty() || !options.fields.empty())
     return false;
-  if (is_h5ad(options)) return true;
+  if (reads_h5ad(options)) return true;
   const bool chunks = options.path.ends_with(".npz") || fs::is_directory(options.path);
   return chunks && !is_pack_store(options.path) &&
          !fs::exists(metadata_folder(options) + "/labels.h5");

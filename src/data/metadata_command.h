@@ -11,7 +11,7 @@ namespace cellmill::data {
 /// `metadata: none`: cells without labels, for a model that needs none; so are an h5ad and chunks
 /// of which none are asked for (`labels_optional`).
 bool without_metadata(const SourceOptions& options);
-bool is_h5ad(const SourceOptions& options);
+bool reads_h5ad(const SourceOptions& options);
 /// The folder that holds the chunks: `options.path`, or its parent if it is a file.
 std::string data_folder(const SourceOptions& options);
 /// The folder that tools/preprocess_metadata wrote: `options.metadata`, or <data folder>/preproc.

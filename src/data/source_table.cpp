@@ -9,6 +9,7 @@
 #include "base/nearest.h"
 #include "data/metadata_command.h"
 #include "data/sources/csv_source.h"
+#include "data/sources/h5ad_obs.h"
 #include "data/sources/h5ad_source.h"
 #include "data/sources/mtx_source.h"
 #include "data/sources/npz_source.h"
@@ -57,7 +58,7 @@ const std::vector<SourceFormat>& source_table() {
       {"csv", is_csv, open<CsvSource>},
       {"npz", is_npz, open<NpzSource>},
       {"tokens", is_token_store, open<TokenSource>},
-      {"h5ad", [](const std::string& path) { return path.ends_with(".h5ad"); }, open<H5adSource>},
+      {"h5ad", is_h5ad, open<H5adSource>},
       {"synthetic", [](const std::string&) { return false; }, open<SyntheticSource>},
   };
   return table;

@@ -1,20 +1,18 @@
 #include "infer/cell_sequences.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 
 #include "base/error.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "base/nearest.h"
+#include "data/expression.h"
 #include "data/sources/h5ad_obs.h"
 #include "io/hdf5.h"
 
 namespace cellmill::infer {
 namespace {
-
-bool is_h5ad(const std::string& path) { return std::filesystem::path(path).extension() == ".h5ad"; }
 
 std::vector<std::string> fields_of_h5ad(const CellsOptions& options) {
   if (!std::filesystem::exists(options.path)) return {};
@@ -38,21 +36,13 @@ data::SourceOptions source_options(const CellsOptions& options,
   source.fields = options.columns;
   source.known_genes = dictionary.tokens;
   for (const auto& [name, gene] : dictionary.names) source.known_genes.push_back(name);
-  if (is_h5ad(options.path)) source.fields = fields_of_h5ad(options);
+  if (data::is_h5ad(options.path)) source.fields = fields_of_h5ad(options);
   return source;
-}
-
-std::vector<std::string> cell_names(const std::string& path, const data::ChunkSource& source) {
-  if (is_h5ad(path)) return data::read_index(io::H5File::open(path), "/obs");
-  std::vector<std::string> names = source.cell_names();
-  if (names.empty())
-    for (std::int64_t i = 0; i < source.cells(); ++i) names.push_back(fmt::format("cell{}", i));
-  return names;
 }
 
 std::vector<std::string> gene_names(const CellsOptions& options, const data::ChunkSource& source) {
   if (options.gene_column.empty()) return source.vocabulary().genes;
-  if (!is_h5ad(options.path))
+  if (!data::is_h5ad(options.path))
     throw UsageError("--gene-column is a column of an .h5ad, and " + options.path + " is none");
   return data::read_column(io::H5File::open(options.path),
                            options.layer == "raw" ? "/raw/var" : "/var", options.gene_column);
@@ -74,12 +64,12 @@ CellSequences::CellSequences(const CellsOptions& options, const data::GeneDictio
   genes_ = gene_names(options, *source_);
   check_genes(genes_, options.path);
   cells_ = source_->cells();
-  names_ = cell_names(options.path, *source_);
+  names_ = data::named_cells(*source_);
   try {
     tokenizer_ = std::make_unique<data::RankTokenizer>(genes_, dictionary, ranks, ranked());
   } catch (const DataError& error) {
     throw Error(error.code(), options.path + ": " + error.what(),
-                error.hint() + (is_h5ad(options.path) && options.gene_column.empty()
+                error.hint() + (data::is_h5ad(options.path) && options.gene_column.empty()
                                     ? "; --gene-column names a column of var that holds ids"
                                     : ""));
   }
@@ -101,21 +91,6 @@ const data::Chunk& CellSequences::rows(std::int64_t chunk, std::int64_t begin, s
   return chunk_;
 }
 
-void CellSequences::check_counts(const data::Chunk& rows, std::int64_t first_cell) const {
-  if (ranked() || options_.fractions) return;
-  const auto fraction = std::find_if(rows.values.begin(), rows.values.end(),
-                                     [](float value) { return value != std::floor(value); });
-  if (fraction == rows.values.end()) return;
-  const auto at = fraction - rows.values.begin();
-  const auto row = std::upper_bound(rows.indptr.begin(), rows.indptr.end(), at) - 1;
-  throw DataError({options_.path,
-                   fmt::format("cell {}, gene {}", first_cell + (row - rows.indptr.begin()),
-                               genes_[static_cast<std::size_t>(rows.indices[at])]),
-                   "a raw count", fmt::format("{}", *fraction)},
-                  "the values are no raw counts",
-                  "name where the counts are (--layer); --allow-fractions takes estimated counts");
-}
-
 CellSequences::Part CellSequences::read(std::int64_t begin, std::int64_t end) {
   Part part;
   const auto fields = static_cast<std::int64_t>(source_->vocabulary().fields.size());
@@ -125,7 +100,8 @@ CellSequences::Part CellSequences::read(std::int64_t begin, std::int64_t end) {
     if (from >= to) continue;
     const data::Chunk& held = rows(info.id, from, to);
     const std::int64_t first = source_->reads_rows() ? 0 : from;  // of the rows held
-    check_counts(held, info.first_cell + from - first);
+    if (!ranked() && !options_.fractions)
+      data::refuse_fractions(held, options_.path, info.first_cell + from - first, genes_);
     tokenizer_->append(held.indptr.data() + first, held.indices.data(), held.values.data(),
                        to - from, part.sequences, options_.threads);
     part.labels.insert(part.labels.end(), held.labels.begin() + first * fields,

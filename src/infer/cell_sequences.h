@@ -48,7 +48,6 @@ class CellSequences {
   bool ranked() const { return source_->vocabulary().ranked; }
   /// The rows of a chunk, which is kept where a part of it costs the whole.
   const data::Chunk& rows(std::int64_t chunk, std::int64_t begin, std::int64_t end);
-  void check_counts(const data::Chunk& rows, std::int64_t first_cell) const;
 
   CellsOptions options_;
   std::unique_ptr<data::ChunkSource> source_;

@@ -20,8 +20,6 @@
 namespace cellmill::infer {
 namespace {
 
-bool is_h5ad(const std::string& path) { return std::filesystem::path(path).extension() == ".h5ad"; }
-
 // "field=column" -> the input's column of each field that has another name there.
 std::map<std::string, std::string> renamed(const std::vector<std::string>& settings,
                                            const data::Vocabulary& model) {
@@ -64,7 +62,7 @@ data::SourceOptions source_options(const InputOptions& options, const data::Voca
       source.fields.push_back(column_of(field.name, renames));
     return source;
   }
-  if (!is_h5ad(options.path)) {
+  if (!data::is_h5ad(options.path)) {
     source.metadata = options.metadata;
     return source;
   }
@@ -80,15 +78,6 @@ data::SourceOptions source_options(const InputOptions& options, const data::Voca
                       "no such column", did_you_mean(column, columns));
   }
   return source;
-}
-
-std::vector<std::string> cell_names(const std::string& path, const data::ChunkSource& source,
-                                    std::int64_t cells) {
-  if (is_h5ad(path)) return data::read_index(io::H5File::open(path), "/obs");
-  std::vector<std::string> names = source.cell_names();
-  if (!names.empty()) return names;
-  for (std::int64_t i = 0; i < cells; ++i) names.push_back("cell" + std::to_string(i));
-  return names;
 }
 
 /// Of the first of the names "A|B" that is there; -1: none is.
@@ -112,14 +101,14 @@ Input::Input(const InputOptions& options, const data::Vocabulary& model)
   if (own.ranked && !options.takes_ranks)
     throw DataError({options.path, {}, "counts or logarithms", "a token store, which keeps ranks"},
                     "the model takes expression", "name the data that the tokens were made of");
-  for (const data::ChunkInfo& chunk : source_->index()) cells_ += chunk.rows;
+  cells_ = source_->cells();
   genes_ = match_genes(model.genes, own.genes);
   require_overlap(genes_, options.min_overlap, options.path, model.genes, own.genes);
   for (const data::Field& field : model.fields)
     fields_.push_back({column_of(field.name, renames), {}});
   match_labels(model, own);
   for (std::size_t f = 0; f < fields_.size(); ++f) fields_[f].name = model.fields[f].name;
-  names_ = cell_names(options.path, *source_, cells_);
+  names_ = data::named_cells(*source_);
   for (const std::string& names : options.watched)
     watched_column_.push_back(column_named(names, own.genes));
   log::info("{}: {} cells, {}", options.path, cells_, genes_.text());

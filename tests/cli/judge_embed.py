@@ -233,7 +233,7 @@ def judge_refusals(v1, v2, cells):
     logs.X = logs.X.log1p()
     logs.write_h5ad(root / "logs.h5ad")
     for ranks in (1, 2):
-        says(65, "logs.h5ad", "the values are no raw counts", "a raw count", "--allow-fractions", arguments=(v1.path, "logs.h5ad", *out), ranks=ranks)
+        says(65, "logs.h5ad", "the values are no counts", "a count", "--allow-fractions", arguments=(v1.path, "logs.h5ad", *out), ranks=ranks)
     run("embed", v1.path, "logs.h5ad", "--output", "fractions.npz", "--allow-fractions")
     strange = cells.copy()
     strange.var_names = [f"gene{i}" for i in range(strange.n_vars)]

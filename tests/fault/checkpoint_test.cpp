@@ -45,11 +45,11 @@ struct SmallDisk {
   Scratch scratch;
   std::string refused;
   explicit SmallDisk(const char* options) {
-    if (::mount("tmpfs", scratch.path.c_str(), "tmpfs", 0, options) != 0)
+    if (::mount("tmpfs", scratch.folder.c_str(), "tmpfs", 0, options) != 0)
       refused = std::string("cannot mount a tmpfs (root only): ") + std::strerror(errno);
   }
   ~SmallDisk() {
-    if (refused.empty()) ::umount2(scratch.path.c_str(), MNT_DETACH);
+    if (refused.empty()) ::umount2(scratch.folder.c_str(), MNT_DETACH);
   }
 };
 
@@ -57,7 +57,7 @@ struct SmallDisk {
 
 CATCH_TEST_CASE("every truncation and extension of either file is found") {
   Scratch scratch;
-  const fs::path path = save(scratch.path, 1, sample(1));
+  const fs::path path = save(scratch.folder, 1, sample(1));
   for (const char* name : {kStateFile, kManifestFile}) {
     const std::string whole = io::read_text(path / name);
     std::vector<std::size_t> lengths = {0, 1, 7, 8, 511, 512, 2047, 2048, whole.size() - 1};
@@ -81,7 +81,7 @@ CATCH_TEST_CASE("every truncation and extension of either file is found") {
 
 CATCH_TEST_CASE("every flipped bit is found, with its place") {
   Scratch scratch;
-  const fs::path path = save(scratch.path, 1, sample(1));
+  const fs::path path = save(scratch.folder, 1, sample(1));
   for (const char* name : {kStateFile, kManifestFile}) {
     const std::string whole = io::read_text(path / name);
     for (std::uint64_t i = 0; i < 300; ++i) {
@@ -102,7 +102,7 @@ CATCH_TEST_CASE("every flipped bit is found, with its place") {
 
 CATCH_TEST_CASE("the place of a flipped bit is its block of 4 MiB") {
   Scratch scratch;
-  const fs::path path = save(scratch.path, 1, sample(1, 16 << 10));
+  const fs::path path = save(scratch.folder, 1, sample(1, 16 << 10));
   std::string bytes = io::read_text(path / kStateFile);
   bytes[2 * io::kBlockBytes + 17] ^= 4;
   write(path / kStateFile, bytes);
@@ -112,14 +112,14 @@ CATCH_TEST_CASE("the place of a flipped bit is its block of 4 MiB") {
 
 CATCH_TEST_CASE("a missing manifest and a leftover temporary folder are no checkpoints") {
   Scratch scratch;
-  save(scratch.path, 1, sample(1));
-  fs::copy(save(scratch.path, 2, sample(2)), scratch.path / ".unfinished-h-1-0",
+  save(scratch.folder, 1, sample(1));
+  fs::copy(save(scratch.folder, 2, sample(2)), scratch.folder / ".unfinished-h-1-0",
            fs::copy_options::recursive);
-  fs::remove(scratch.path / "step-000000002" / kManifestFile);
-  CATCH_CHECK_THAT(verdict(scratch.path / "step-000000002", Exit::kData),
+  fs::remove(scratch.folder / "step-000000002" / kManifestFile);
+  CATCH_CHECK_THAT(verdict(scratch.folder / "step-000000002", Exit::kData),
                    Catch::Contains("is no whole checkpoint; expected manifest.json in it"));
   std::vector<std::string> passed_over;
-  CATCH_CHECK(newest_valid(scratch.path, passed_over)->step == 1);
+  CATCH_CHECK(newest_valid(scratch.folder, passed_over)->step == 1);
   CATCH_CHECK(passed_over.size() == 1);
 }
 
@@ -129,7 +129,7 @@ CATCH_TEST_CASE("a disk without room is refused before writing, with both figure
     CATCH_WARN("SKIPPED: " << disk.refused);
     return;
   }
-  const fs::path folder = disk.scratch.path / "checkpoints";
+  const fs::path folder = disk.scratch.folder / "checkpoints";
   save(folder, 1, sample(1));
   try {
     save(folder, 2, sample(2, 400));
@@ -151,7 +151,7 @@ CATCH_TEST_CASE("a disk that fills up during a save leaves nothing behind") {
     CATCH_WARN("SKIPPED: " << disk.refused);
     return;
   }
-  const fs::path folder = disk.scratch.path / "checkpoints";
+  const fs::path folder = disk.scratch.folder / "checkpoints";
   save(folder, 1, sample(1));
   try {
     save(folder, 2, sample(2));
@@ -167,12 +167,12 @@ CATCH_TEST_CASE("a disk that fills up during a save leaves nothing behind") {
 
 CATCH_TEST_CASE("a write that the system refuses half-way leaves nothing behind") {
   Scratch scratch;
-  save(scratch.path, 1, sample(1));
+  save(scratch.folder, 1, sample(1));
   std::string text;
   Exit code = Exit::kDone;
   try {
     const io::FileLimit limit(100000);
-    save(scratch.path, 2, sample(2, 400));
+    save(scratch.folder, 2, sample(2, 400));
   } catch (const DataError& e) {
     text = e.what();
     code = e.code();
@@ -180,19 +180,19 @@ CATCH_TEST_CASE("a write that the system refuses half-way leaves nothing behind"
   CATCH_CHECK(code == Exit::kIo);
   CATCH_CHECK_THAT(text,
                    Catch::Contains("step-000000002/state.h5") && Catch::Contains("File too large"));
-  CATCH_CHECK(std::distance(fs::directory_iterator(scratch.path), {}) == 1);
-  verify(scratch.path / "step-000000001");
+  CATCH_CHECK(std::distance(fs::directory_iterator(scratch.folder), {}) == 1);
+  verify(scratch.folder / "step-000000001");
 }
 
 CATCH_TEST_CASE("kill -9 at any moment of saving leaves an old or a new one whole") {
   Scratch scratch;
-  save(scratch.path, 0, sample(0));
+  save(scratch.folder, 0, sample(0));
   for (std::uint64_t round = 0; round < 25; ++round) {
     const pid_t child = fork();
     if (child == 0) {
       for (std::int64_t step = 1;; ++step) {
-        save(scratch.path, step % 3, sample(static_cast<int>(step % 3), 400));
-        prune(scratch.path, 2, {.last = 2});
+        save(scratch.folder, step % 3, sample(static_cast<int>(step % 3), 400));
+        prune(scratch.folder, 2, {.last = 2});
       }
     }
     usleep(static_cast<useconds_t>(20000 + draw(3000 + round, 60000)));
@@ -201,7 +201,7 @@ CATCH_TEST_CASE("kill -9 at any moment of saving leaves an old or a new one whol
     waitpid(child, &status, 0);
     CATCH_REQUIRE(WIFSIGNALED(status));
     std::vector<std::string> passed_over;
-    const auto newest = newest_valid(scratch.path, passed_over);
+    const auto newest = newest_valid(scratch.folder, passed_over);
     CATCH_REQUIRE(newest);
     CATCH_CHECK(passed_over.empty());
     CATCH_CHECK(load(newest->path).numbers.at("step") == newest->step);

@@ -34,8 +34,7 @@ std::uint64_t draw(std::uint64_t i, std::uint64_t below) {
 
 /// Opens and reads all of a store.
 std::string verdict(const fs::path& store) {
-  return io::error_of(
-      [&] { describe_pack_store(open_pack_store(store), StoreText::kShort, true); });
+  return error_of([&] { describe_pack_store(open_pack_store(store), StoreText::kShort, true); });
 }
 
 }  // namespace
@@ -84,10 +83,10 @@ CATCH_TEST_CASE("a damaged block is named, and without digests it is still never
     bytes[at] = static_cast<char>(bytes[at] ^ (1 << draw(1000 + i, 8)));
     write(path, bytes);
     options.verify = true;
-    const std::string text = io::error_of([&] { cells_of(*open_source(options)); });
+    const std::string text = error_of([&] { cells_of(*open_source(options)); });
     CATCH_CHECK_THAT(text, Contains(": block ") && Contains("is damaged: its digest differs"));
     options.verify = false;
-    found += io::error_of([&] { cells_of(*open_source(options)); }) != "no error";
+    found += error_of([&] { cells_of(*open_source(options)); }) != "no error";
   }
   CATCH_CHECK(found > 20);
 }

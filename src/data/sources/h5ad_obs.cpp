@@ -236,6 +236,8 @@ std::vector<std::int32_t> recode(const ObsColumn& column, const Field& field,
   return codes;
 }
 
+bool is_h5ad(const std::string& path) { return path.ends_with(".h5ad"); }
+
 std::vector<std::string> read_index(const H5File& file, const std::string& table) {
   if (!file.exists(table) || !file.is_group(table))
     throw DataError({file.path(), table, "a group, as anndata 0.7 and newer write it", "none"},

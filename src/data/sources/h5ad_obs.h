@@ -16,6 +16,8 @@ struct ObsColumn {
   std::vector<std::int32_t> codes;  ///< one a cell, kMissing for -1, NaN and empty text
 };
 
+bool is_h5ad(const std::string& path);
+
 /// Names of the columns of /obs that have categories: categoricals, strings, truth values.
 std::vector<std::string> categorical_columns(const io::H5File& file);
 

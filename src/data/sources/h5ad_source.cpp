@@ -143,6 +143,8 @@ void H5adSource::read_labels(const SourceOptions& options, std::int64_t cells) {
   }
 }
 
+std::vector<std::string> H5adSource::cell_names() const { return read_index(file_, "/obs"); }
+
 std::int64_t H5adSource::append_csr(std::int64_t begin, std::int64_t end, Chunk& rows) const {
   const std::int64_t first = indptr_[begin], last = indptr_[end], held = rows.entries();
   if (first < 0 || last < first || last > entries_)

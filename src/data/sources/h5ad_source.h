@@ -26,6 +26,7 @@ class H5adSource : public ChunkSource {
   const Vocabulary& vocabulary() const override { return vocabulary_; }
   bool reads_rows() const override { return true; }
   std::int64_t entries() const override { return entries_; }
+  std::vector<std::string> cell_names() const override;
   void expect(std::int64_t chunk, std::int64_t begin, std::int64_t end) const override;
 
  private:

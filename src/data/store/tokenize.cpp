@@ -1,13 +1,13 @@
 #include "data/store/tokenize.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/stopwatch.h"
+#include "data/expression.h"
 #include "data/in_order.h"
 #include "data/metadata_command.h"
 #include "data/sources/h5ad_obs.h"
@@ -25,7 +25,7 @@ constexpr const char* kFilter = "filter_pass";
 /// With the labels that there are, where none are named.
 SourceOptions with_labels(SourceOptions options) {
   options.takes_counts = options.labels_optional = true;
-  if (options.fields.empty() && options.metadata.empty() && is_h5ad(options) &&
+  if (options.fields.empty() && options.metadata.empty() && reads_h5ad(options) &&
       fs::exists(options.path)) {
     options.fields = likely_fields(io::H5File::open(options.path));
     std::erase(options.fields, kFilter);
@@ -36,7 +36,7 @@ SourceOptions with_labels(SourceOptions options) {
 std::vector<std::string> gene_names(const SourceOptions& input, const ChunkSource& source,
                                     const std::string& column) {
   if (column.empty()) return source.vocabulary().genes;
-  if (!is_h5ad(input))
+  if (!reads_h5ad(input))
     throw UsageError("--gene-column names a column of an .h5ad, and " + input.path + " is none");
   return read_column(io::H5File::open(input.path), input.layer == "raw" ? "/raw/var" : "/var",
                      column);
@@ -49,7 +49,7 @@ RankTokenizer make_tokenizer(const SourceOptions& input, const ChunkSource& sour
     return {names, dictionary, options.ranks, source.vocabulary().ranked};
   } catch (const DataError& error) {
     throw DataError({input.path, "genes", {}, {}}, error.what(),
-                    error.hint() + (is_h5ad(input) && options.gene_column.empty()
+                    error.hint() + (reads_h5ad(input) && options.gene_column.empty()
                                         ? "; a column of var that holds the ids is named by "
                                           "--gene-column"
                                         : ""));
@@ -59,7 +59,7 @@ RankTokenizer make_tokenizer(const SourceOptions& input, const ChunkSource& sour
 /// One a cell; empty: all are kept.
 std::vector<bool> kept_cells(const SourceOptions& input, const ChunkSource& source) {
   std::vector<bool> kept;
-  if (!is_h5ad(input)) return kept;
+  if (!reads_h5ad(input)) return kept;
   const auto file = io::H5File::open(input.path);
   if (!file.exists(std::string("/obs/") + kFilter)) return kept;
   for (const std::string& text : read_column(file, "/obs", kFilter))
@@ -77,22 +77,6 @@ Chunk only(const Chunk& chunk, const std::vector<bool>& kept, std::int64_t first
   for (std::int64_t row = 0; row < chunk.rows; ++row)
     if (kept[static_cast<std::size_t>(first + row)]) some.append(chunk, row, row + 1);
   return some;
-}
-
-void refuse_fractions(const Chunk& chunk, const SourceOptions& input, std::int64_t first,
-                      const std::vector<std::string>& genes) {
-  const auto fraction = std::find_if(chunk.values.begin(), chunk.values.end(),
-                                     [](float x) { return x != std::trunc(x); });
-  if (fraction == chunk.values.end()) return;
-  const auto at = fraction - chunk.values.begin();
-  const auto row = std::upper_bound(chunk.indptr.begin(), chunk.indptr.end(), at) - 1;
-  throw DataError({input.path,
-                   fmt::format("cell {}, gene {}", first + (row - chunk.indptr.begin()),
-                               genes[static_cast<std::size_t>(chunk.indices[at])]),
-                   "a count", fmt::format("{}", *fraction)},
-                  "the values are no counts",
-                  "name the counts (h5ad: --layer raw, or a layer); logarithms rank otherwise; "
-                  "--allow-fractions takes estimated counts");
 }
 
 /// What one thread made of one piece.
@@ -113,7 +97,7 @@ class Job {
             parse_gene_dictionary(io::read_text(options.dictionary), options.dictionary.string()),
             options.ranks, source_->vocabulary().fields, fs::path(input.path).filename().string()},
         tokenizer_(make_tokenizer(input_, *source_, facts_.dictionary, options)),
-        names_(cell_names()) {
+        names_(source_->cell_names()) {
     if (!options.all_cells) kept_ = kept_cells(input_, *source_);
     if (source_->cells() == 0)
       throw DataError({input.path, {}, "cells", "none"}, "there is nothing to tokenize");
@@ -144,11 +128,6 @@ class Job {
   const TokenFacts& facts() const { return facts_; }
 
  private:
-  std::vector<std::string> cell_names() const {
-    if (is_h5ad(input_)) return read_index(io::H5File::open(input_.path), "/obs");
-    return source_->cell_names();
-  }
-
   Made make(const Piece& piece) const {
     const std::int64_t first =
         source_->index()[static_cast<std::size_t>(piece.chunk)].first_cell + piece.begin;
@@ -157,7 +136,7 @@ class Job {
     Made made;
     made.read = chunk.rows;
     if (!options_.allow_fractions)
-      refuse_fractions(chunk, input_, first, source_->vocabulary().genes);
+      refuse_fractions(chunk, input_.path, first, source_->vocabulary().genes);
     for (std::int64_t cell = first; cell < first + made.read && !names_.empty(); ++cell)
       if (kept_.empty() || kept_[static_cast<std::size_t>(cell)])
         made.names.push_back(names_[static_cast<std::size_t>(cell)]);

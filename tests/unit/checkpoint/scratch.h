@@ -1,28 +1,13 @@
 #pragma once
-// A folder of a test's own, removed at its end, and a state with something of every kind.
+// A state with something of every kind.
 #include <ATen/ATen.h>
-#include <unistd.h>
 
 #include <limits>
 
+#include "../expect.h"
 #include "checkpoint/checkpoint.h"
 
 namespace cellmill::checkpoint {
-
-struct Scratch {
-  fs::path path;
-  Scratch() {
-    static int count = 0;
-    path = fs::temp_directory_path() /
-           ("cellmill_checkpoint_" + std::to_string(getpid()) + "_" + std::to_string(count++));
-    fs::create_directory(path);
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-};
 
 /// Differs by `seed`; some `kilobytes` in size.
 inline State sample(int seed, std::int64_t kilobytes = 20) {

@@ -11,7 +11,7 @@ using namespace cellmill::checkpoint;
 
 CATCH_TEST_CASE("what is saved is the state at the call, whatever becomes of it", "[writer]") {
   Scratch scratch;
-  Writer writer(scratch.path / "checkpoints");
+  Writer writer(scratch.folder / "checkpoints");
   auto state = sample(1, 4000);
   for (std::int64_t step = 1; step <= 3; ++step) {
     writer.save(step, state, [] {});
@@ -20,7 +20,7 @@ CATCH_TEST_CASE("what is saved is the state at the call, whatever becomes of it"
   writer.finish();
   for (std::int64_t step = 1; step <= 3; ++step) {
     const auto loaded =
-        load(scratch.path / "checkpoints" / ("step-00000000" + std::to_string(step)));
+        load(scratch.folder / "checkpoints" / ("step-00000000" + std::to_string(step)));
     CATCH_CHECK(loaded.texts == state.texts);
     for (const auto& [name, tensor] : sample(1, 4000).tensors) {
       CATCH_CAPTURE(step, name);
@@ -33,7 +33,7 @@ CATCH_TEST_CASE("what is saved is the state at the call, whatever becomes of it"
 
 CATCH_TEST_CASE("a tensor of another shape than before, or prepared for, is saved", "[writer]") {
   Scratch scratch;
-  Writer writer(scratch.path);
+  Writer writer(scratch.folder);
   State state;
   state.tensors["x"] = at::arange(4);
   writer.prepare(state);
@@ -42,21 +42,21 @@ CATCH_TEST_CASE("a tensor of another shape than before, or prepared for, is save
     writer.save(n, state, [] {});
   }
   writer.finish();
-  CATCH_CHECK(at::equal(load(scratch.path / "step-000000005").tensors.at("x"), at::arange(5)));
+  CATCH_CHECK(at::equal(load(scratch.folder / "step-000000005").tensors.at("x"), at::arange(5)));
 }
 
 CATCH_TEST_CASE("a checkpoint stands when `published` is called", "[writer]") {
   Scratch scratch;
-  Writer writer(scratch.path);
+  Writer writer(scratch.folder);
   std::size_t seen = 0;
-  writer.save(4, sample(4), [&] { seen = list(scratch.path).size(); });
+  writer.save(4, sample(4), [&] { seen = list(scratch.folder).size(); });
   writer.finish();
   CATCH_CHECK(seen == 1);
 }
 
 CATCH_TEST_CASE("a bug in the thread comes out of the next call, once", "[writer]") {
   Scratch scratch;
-  Writer writer(scratch.path);
+  Writer writer(scratch.folder);
   CATCH_CHECK_FALSE(writer.failed());
   writer.save(1, sample(1), [] { throw InternalError("wrong"); });
   while (!writer.failed()) std::this_thread::yield();
@@ -70,7 +70,7 @@ CATCH_TEST_CASE("what the system refuses is tried again, also ahead of the save"
     if (times-- > 0) throw DataError({"disk", "", "", ""}, "is full", "", Exit::kIo);
   };
   int before = 1, after = 1, published = 0;
-  Writer writer(scratch.path, [&] { refuse(before); });
+  Writer writer(scratch.folder, [&] { refuse(before); });
   writer.save(1, sample(1), [&] {
     refuse(after);
     ++published;
@@ -78,12 +78,12 @@ CATCH_TEST_CASE("what the system refuses is tried again, also ahead of the save"
   writer.finish();
   CATCH_CHECK(published == 1);
   CATCH_CHECK(before == -2);
-  CATCH_CHECK(load(scratch.path / "step-000000001").numbers.at("step") == 1);
+  CATCH_CHECK(load(scratch.folder / "step-000000001").numbers.at("step") == 1);
 }
 
 CATCH_TEST_CASE("a save that cannot be gives way to the next, or is told at the end", "[writer]") {
   Scratch scratch;
-  const auto folder = scratch.path / "checkpoints";
+  const auto folder = scratch.folder / "checkpoints";
   std::ofstream(folder) << "in the way";
   Writer writer(folder);
   const auto refused = Catch::StartsWith(folder.string() + ": cannot make");
@@ -100,7 +100,7 @@ CATCH_TEST_CASE("a save that cannot be gives way to the next, or is told at the 
 
 CATCH_TEST_CASE("a state that no file can hold is refused at once", "[writer]") {
   Scratch scratch;
-  Writer writer(scratch.path);
+  Writer writer(scratch.folder);
   State state;
   state.tensors["half"] = at::zeros({2}, at::kHalf);
   CATCH_CHECK_THROWS_WITH(writer.save(1, state, [] {}), Catch::Contains("tensor half"));

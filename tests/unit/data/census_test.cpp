@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "../io/expect.h"
+#include "../expect.h"
 #include "base/error.h"
 #include "data/census_report.h"
 #include "data/census_source.h"
@@ -194,7 +194,7 @@ CATCH_TEST_CASE("data are opened for a report as far as they can be", "[census]"
   CATCH_CHECK(without.source->vocabulary().fields.empty());
   CATCH_REQUIRE(without.refusals.size() == 1);
   CATCH_CHECK_THAT(without.refusals[0], Contains("did you mean cell_type?"));
-  const io::Scratch scratch;
+  const Scratch scratch;
   o.path = scratch / "none.h5ad";
   CATCH_CHECK_THROWS_AS(open_for_census(o), DataError);
   io::write_text_atomically(o.path, "not HDF5");

@@ -5,16 +5,14 @@
 #include <functional>
 
 #include "../../suites/chunk_source_suite.h"
-#include "../io/expect.h"
+#include "../expect.h"
 #include "base/log.h"
 #include "io/files.h"
 
 using namespace cellmill;
 using namespace cellmill::data;
 using Catch::Contains;
-using io::error_of;
 using io::H5File;
-using io::Scratch;
 using Codes = std::vector<std::int32_t>;
 using Names = std::vector<std::string>;
 
@@ -114,6 +112,7 @@ CATCH_TEST_CASE("X, raw and dense layers hold what anndata wrote", "[h5ad]") {
   auto options = cells({"sex"});
   CATCH_CHECK(dense(H5adSource(options)) == expected(1));
   CATCH_CHECK(H5adSource(options).vocabulary().genes == Names{"G0", "G1", "G2", "G3", "G4"});
+  CATCH_CHECK(H5adSource(options).cell_names().back() == "cell_6");
   options.layer = "dense";
   CATCH_CHECK(dense(H5adSource(options)) == expected(2));
   options.layer = "raw";

@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "../../suites/chunk_source_suite.h"
-#include "../io/expect.h"
+#include "../expect.h"
 #include "base/format.h"
 #include "data/metadata_command.h"
 #include "data/sources/synthetic_source.h"
@@ -17,8 +17,6 @@
 using namespace cellmill;
 using namespace cellmill::data;
 using Catch::Contains;
-using io::error_of;
-using io::Scratch;
 namespace fs = std::filesystem;
 
 namespace {

@@ -52,7 +52,7 @@ bool equal(const Batch& a, const Batch& b) {
 }
 
 std::string read_error(Loader& loader, int& batches) {
-  return io::error_of([&] {
+  return error_of([&] {
     for (;; ++batches) loader.next();
   });
 }

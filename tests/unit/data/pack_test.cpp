@@ -11,7 +11,6 @@
 using namespace cellmill;
 using namespace cellmill::data;
 using Catch::Contains;
-using io::error_of;
 namespace fs = std::filesystem;
 
 namespace {

@@ -6,14 +6,14 @@
 #include <tuple>
 #include <vector>
 
-#include "../io/expect.h"
+#include "../expect.h"
 #include "data/store/pack.h"
 #include "data/store/pack_store.h"
 
 namespace cellmill::data {
 
 struct Packed {
-  io::Scratch scratch;
+  Scratch scratch;
   SourceOptions input;
   Packed() {
     input.format = "synthetic";

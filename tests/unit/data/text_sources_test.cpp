@@ -2,7 +2,7 @@
 #include <cstdlib>
 
 #include "../../suites/chunk_source_suite.h"
-#include "../io/expect.h"
+#include "../expect.h"
 #include "data/sources/csv_source.h"
 #include "data/sources/mtx_source.h"
 #include "io/files.h"
@@ -10,8 +10,6 @@
 using namespace cellmill;
 using namespace cellmill::data;
 using Catch::Contains;
-using io::error_of;
-using io::Scratch;
 using Names = std::vector<std::string>;
 
 namespace {

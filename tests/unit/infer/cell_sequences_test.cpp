@@ -2,8 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "../expect.h"
 #include "io/files.h"
-#include "scratch.h"
 
 namespace cellmill::infer {
 namespace {
@@ -62,7 +62,7 @@ CATCH_TEST_CASE("values that are no counts are refused, unless it is said that t
   auto cells = table.open();
   CATCH_CHECK(cells.read(0, 1).sequences.size() == 1);
   CATCH_CHECK_THAT(error_of([&] { cells.read(0, 2); }),
-                   Contains("65 ") && Contains("cell 1, gene ENSG2") && Contains("a raw count") &&
+                   Contains("65 ") && Contains("cell 1, gene ENSG2") && Contains("a count") &&
                        Contains("0.5") && Contains("--allow-fractions"));
   CATCH_CHECK_THAT(error_of([&] { cells.read(1, 2); }), Contains("cell 1, gene ENSG2"));
   table.options.fractions = true;

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "scratch.h"
+#include "../expect.h"
 
 namespace cellmill::infer {
 namespace {

@@ -4,10 +4,10 @@
 
 #include <catch2/catch.hpp>
 
+#include "../expect.h"
 #include "io/hdf5.h"
 #include "io/npz.h"
 #include "io/zip.h"
-#include "scratch.h"
 
 namespace cellmill::infer {
 namespace {

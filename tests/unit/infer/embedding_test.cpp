@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "scratch.h"
+#include "../expect.h"
 
 namespace cellmill::infer {
 namespace {

@@ -4,10 +4,10 @@
 
 #include <catch2/catch.hpp>
 
+#include "../expect.h"
 #include "infer/api_names.h"
 #include "infer/factor_prediction.h"
 #include "models/factor_model.h"
-#include "scratch.h"
 
 using namespace cellmill;
 using namespace cellmill::infer;

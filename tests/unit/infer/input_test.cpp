@@ -4,8 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "../expect.h"
 #include "infer/result_file.h"
-#include "scratch.h"
 
 namespace cellmill::infer {
 namespace {

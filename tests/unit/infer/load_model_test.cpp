@@ -4,12 +4,12 @@
 
 #include <catch2/catch.hpp>
 
+#include "../expect.h"
 #include "checkpoint/checkpoint.h"
 #include "infer/inspection.h"
 #include "io/files.h"
 #include "models/capabilities.h"
 #include "models/model_table.h"
-#include "scratch.h"
 
 namespace cellmill::infer {
 namespace {

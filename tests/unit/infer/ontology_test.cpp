@@ -4,8 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "../expect.h"
 #include "io/files.h"
-#include "scratch.h"
 
 using namespace cellmill;
 using namespace cellmill::infer;

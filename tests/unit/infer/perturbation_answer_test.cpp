@@ -5,8 +5,8 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "../expect.h"
 #include "io/hdf5.h"
-#include "scratch.h"
 #include "small_encoder.h"
 
 namespace cellmill::infer {

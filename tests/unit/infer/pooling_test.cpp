@@ -4,8 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "../expect.h"
 #include "infer/gene_means.h"
-#include "scratch.h"
 
 namespace cellmill::infer {
 namespace {

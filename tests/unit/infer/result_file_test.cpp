@@ -4,9 +4,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "../expect.h"
 #include "io/files.h"
 #include "io/hdf5.h"
-#include "scratch.h"
 
 namespace cellmill::infer {
 namespace {

@@ -2,10 +2,10 @@
 
 #include <catch2/catch.hpp>
 
+#include "../expect.h"
 #include "io/events.h"
 #include "io/files.h"
 #include "io/sealed.h"
-#include "scratch.h"
 
 namespace cellmill::infer {
 

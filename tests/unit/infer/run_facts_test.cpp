@@ -2,9 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "../expect.h"
 #include "io/files.h"
 #include "io/sealed.h"
-#include "scratch.h"
 
 namespace cellmill::infer {
 

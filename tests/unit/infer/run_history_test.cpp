@@ -2,10 +2,10 @@
 
 #include <catch2/catch.hpp>
 
+#include "../expect.h"
 #include "base/error.h"
 #include "infer/run_page.h"
 #include "io/files.h"
-#include "scratch.h"
 
 using namespace cellmill;
 using Catch::Contains;
@@ -13,7 +13,7 @@ using Catch::Contains;
 namespace {
 
 struct Run {
-  infer::Scratch scratch;
+  Scratch scratch;
   std::filesystem::path run = scratch.folder / "run <1>";
   Run() {
     std::filesystem::create_directories(run / "log");

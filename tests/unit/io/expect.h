@@ -1,37 +1,8 @@
 #pragma once
-// What the tests of io share: a folder that removes itself, and the error that a call throws.
-#include <unistd.h>
-
-#include <atomic>
-#include <filesystem>
-#include <string>
-
-#include "base/error.h"
+// What tests of io share, besides what all do.
+#include "../expect.h"
 
 namespace cellmill::io {
-
-struct Scratch {
-  std::filesystem::path folder;
-  Scratch() {
-    static std::atomic<int> counter{0};
-    folder = std::filesystem::temp_directory_path() /
-             ("cellmill-io-" + std::to_string(::getpid()) + "-" + std::to_string(counter++));
-    std::filesystem::create_directories(folder);
-  }
-  ~Scratch() { std::filesystem::remove_all(folder); }
-  std::string operator/(const std::string& name) const { return (folder / name).string(); }
-};
-
-/// "CODE TEXT" of the DataError that `call` throws; anything else leaves the test.
-template <class F>
-std::string error_of(F call) {
-  try {
-    call();
-  } catch (const DataError& error) {
-    return std::to_string(static_cast<int>(error.code())) + " " + error.text();
-  }
-  return "no error";
-}
 
 inline std::string fixture(const std::string& name) { return TEST_DATA "/io/" + name; }
 

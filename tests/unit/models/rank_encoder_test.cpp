@@ -2,12 +2,11 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
-#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
 
-#include "base/error.h"
+#include "../expect.h"
 #include "io/files.h"
 #include "io/safetensors.h"
 #include "models/hugging_face.h"
@@ -18,12 +17,6 @@ namespace {
 
 using Catch::Contains;
 namespace fs = std::filesystem;
-
-struct Scratch {
-  fs::path folder = fs::temp_directory_path() / ("cellmill-rank-" + std::to_string(::getpid()));
-  Scratch() { fs::create_directories(folder); }
-  ~Scratch() { fs::remove_all(folder); }
-};
 
 RankEncoderOptions tiny() {
   RankEncoderOptions o;
@@ -62,16 +55,6 @@ data::Batch two_cells() {
   batch.genes = 15;
   batch.global_cells = 2;
   return batch;
-}
-
-template <class F>
-std::string error_of(const F& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return std::to_string(static_cast<int>(error.code())) + " " + error.text();
-  }
-  return "no error";
 }
 
 void edit_config(const fs::path& folder, const std::string& from, const std::string& to) {

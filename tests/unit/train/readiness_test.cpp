@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "../io/expect.h"
+#include "../expect.h"
 #include "train/disk_probe.h"
 #include "train/run_folder.h"
 #include "train/system_facts.h"
@@ -61,7 +61,7 @@ CATCH_TEST_CASE("the system's grants and the disk are measured", "[readiness]") 
   CATCH_CHECK(train::first_line_of("printf 'a\\nb\\n'") == "a");
   CATCH_CHECK(train::first_line_of("false").empty());
   CATCH_CHECK(train::first_line_of("/none/such").empty());
-  const io::Scratch scratch;
+  const Scratch scratch;
   const auto speed = train::disk_speed(scratch.folder, 40 << 20);
   CATCH_CHECK(speed.write_gbs > 0);
   CATCH_CHECK(speed.read_gbs > 0);
@@ -72,7 +72,7 @@ CATCH_TEST_CASE("the system's grants and the disk are measured", "[readiness]") 
 }
 
 CATCH_TEST_CASE("a run folder is looked at without making it", "[readiness]") {
-  const io::Scratch scratch;
+  const Scratch scratch;
   const auto path = scratch.folder / "a" / "b";
   train::check_run_folder(path, "", false);
   CATCH_CHECK_FALSE(std::filesystem::exists(scratch.folder / "a"));

@@ -4,7 +4,7 @@
 #include <numeric>
 #include <sstream>
 
-#include "../io/expect.h"
+#include "../expect.h"
 #include "../io/file_limit.h"
 #include "base/error.h"
 #include "io/sealed.h"
@@ -40,7 +40,7 @@ std::vector<std::int64_t> up_to(std::int64_t last) {
 }  // namespace
 
 CATCH_TEST_CASE("a point is a line, and a resumed run writes each step once", "[recorder]") {
-  const io::Scratch scratch;
+  const Scratch scratch;
   {
     Recorder recorder(scratch.folder, 0);
     points(recorder, 1, 30);
@@ -54,7 +54,7 @@ CATCH_TEST_CASE("a point is a line, and a resumed run writes each step once", "[
 }
 
 CATCH_TEST_CASE("points that the system refuses are kept and written later", "[recorder]") {
-  const io::Scratch scratch;
+  const Scratch scratch;
   Recorder recorder(scratch.folder, 0);
   points(recorder, 1, 10);
   recorder.flush();

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "../io/expect.h"
+#include "../expect.h"
 #include "config/show.h"
 #include "io/files.h"
 #include "io/sealed.h"
@@ -34,7 +34,7 @@ std::string opening(const fs::path& path, const std::string& text, bool resume) 
 }  // namespace
 
 CATCH_TEST_CASE("a new run makes its folders and says how it is configured", "[run folder]") {
-  const io::Scratch scratch;
+  const Scratch scratch;
   const fs::path path = scratch.folder / "a" / "run";
   {
     const RunFolder folder(path, settings(), false);
@@ -53,7 +53,7 @@ CATCH_TEST_CASE("a new run makes its folders and says how it is configured", "[r
 }
 
 CATCH_TEST_CASE("a folder that holds a run is not written over", "[run folder]") {
-  const io::Scratch scratch;
+  const Scratch scratch;
   const fs::path path = scratch.folder / "run";
   CATCH_CHECK(opening(path, settings(), false) == "no error");
   CATCH_CHECK(opening(path, settings(), false) ==
@@ -63,7 +63,7 @@ CATCH_TEST_CASE("a folder that holds a run is not written over", "[run folder]")
 }
 
 CATCH_TEST_CASE("a folder of something else is left alone", "[run folder]") {
-  const io::Scratch scratch;
+  const Scratch scratch;
   io::write_text_atomically(scratch / "thesis.tex", "x");
   for (const bool resume : {false, true}) {
     CATCH_CHECK(opening(scratch.folder, settings(), resume) ==
@@ -74,7 +74,7 @@ CATCH_TEST_CASE("a folder of something else is left alone", "[run folder]") {
 }
 
 CATCH_TEST_CASE("a run goes on only with its configuration", "[run folder]") {
-  const io::Scratch scratch;
+  const Scratch scratch;
   const fs::path path = scratch.folder / "run";
   CATCH_CHECK(opening(path, settings(), false) == "no error");
   CATCH_CHECK(opening(path, settings([](auto& o) {
@@ -94,7 +94,7 @@ CATCH_TEST_CASE("a run goes on only with its configuration", "[run folder]") {
 }
 
 CATCH_TEST_CASE("what does not make another run may change, and is noted", "[run folder]") {
-  const io::Scratch scratch;
+  const Scratch scratch;
   const fs::path path = scratch.folder / "run";
   CATCH_CHECK(opening(path, settings(), false) == "no error");
   const auto changed = settings([](auto& o) {
@@ -109,7 +109,7 @@ CATCH_TEST_CASE("what does not make another run may change, and is noted", "[run
 }
 
 CATCH_TEST_CASE("a setting that is newer than the run had its default", "[run folder]") {
-  const io::Scratch scratch;
+  const Scratch scratch;
   const fs::path path = scratch.folder / "run";
   CATCH_CHECK(opening(path, settings(), false) == "no error");
   auto older = settings();

@@ -1,5 +1,5 @@
 #pragma once
-// What the tests of infer share: a folder that removes itself, and the text of an error.
+// What tests share: a folder that removes itself, and the error that a call throws.
 #include <unistd.h>
 
 #include <atomic>
@@ -8,21 +8,25 @@
 
 #include "base/error.h"
 
-namespace cellmill::infer {
+namespace cellmill {
 
 struct Scratch {
   std::filesystem::path folder;
   Scratch() {
     static std::atomic<int> counter{0};
     folder = std::filesystem::temp_directory_path() /
-             ("cellmill-infer-" + std::to_string(::getpid()) + "-" + std::to_string(counter++));
+             ("cellmill-test-" + std::to_string(::getpid()) + "-" + std::to_string(counter++));
     std::filesystem::create_directories(folder);
   }
-  ~Scratch() { std::filesystem::remove_all(folder); }
+  ~Scratch() {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder, ignored);
+  }
+  Scratch(const Scratch&) = delete;
   std::string operator/(const std::string& name) const { return (folder / name).string(); }
 };
 
-/// "CODE TEXT" of the Error that `call` throws.
+/// "CODE TEXT" of the Error that `call` throws; anything else leaves the test.
 template <class F>
 std::string error_of(F call) {
   try {
@@ -33,4 +37,4 @@ std::string error_of(F call) {
   return "no error";
 }
 
-}  // namespace cellmill::infer
+}  // namespace cellmill
