@@ -45,7 +45,7 @@ models::FactorOptions settings() {
   o.network.hidden = 64;
   o.network.prior_hidden = 32;
   o.network.adversary_hidden = 32;
-  o.loss.kl = 4;
+  o.loss.kl = 10;
   o.loss.labels = 50;
   o.loss.adversary = 50;
   o.dropout.blocks = 0.1;
@@ -313,9 +313,8 @@ void check(const std::string& second, std::uint64_t seed) {
 // the model does; shifts are read as the model's own difference, for all cells alike.
 CATCH_TEST_CASE("the factor model finds three planted factors", "[planted]") { check("sex", 1); }
 
-// Other cells and other first values; `science_planted_factor "[seeds]"`. Tissue instead of sex:
-// the source moves eight genes of 400 a little by sex, which logistic regression cannot tell in
-// other draws either (0.86 to 0.99).
-CATCH_TEST_CASE("it does so with other seeds", "[.seeds]") {
-  for (const std::uint64_t seed : {1, 2, 3}) check("tissue", seed);
+// Other cells and other first values. Tissue instead of sex: the source moves eight genes of 400 a
+// little by sex, which logistic regression cannot tell in other draws either (0.86 to 0.99).
+CATCH_TEST_CASE("it does so with other seeds", "[seeds]") {
+  for (const std::uint64_t seed : {1, 2, 3, 4, 5, 6}) check("tissue", seed);
 }
