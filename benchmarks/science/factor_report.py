@@ -39,8 +39,8 @@ def summary(lines):
 def bars_of(lines):
     """All bars: those above, the calibration of every head of ours, and the leakage of sc_mixology."""
     found = list(BARS)
-    for part, what, who in results(lines):
-        if who == OURS:
+    for (part, what, who), of in results(lines).items():
+        if who == OURS and "ece" in of[0]:
             found.append((part, what, "ece", False, ECE))
         if who == "leakage" and part == "sc_mixology":
             found.append((part, what, "probe", False, ("leakage", "labels", 0.1)))
