@@ -27,12 +27,18 @@ class Comparison {
     note(name, difference / (e.norm().item<double>() + tolerance_.floor), relative());
   }
 
-  /// After `steps` of Adam (0: moments).
+  /// After `steps` of Adam (0: moments). `history`: a moment's size if nothing in it had cancelled,
+  /// to which its float32 is relative; undefined: to its own.
   void stepped(const std::string& name, double steps, const at::Tensor& ours,
-               const at::Tensor& expected) {
-    if (!tolerance_.by_element) return tensor(name, ours, expected);
+               const at::Tensor& expected, const at::Tensor& history = {}) {
     if (!same_shape(name, ours, expected) || ours.numel() == 0) return;
+    const bool cancels = history.defined() && !double_;
     const auto e = expected.to(at::kDouble);
+    if (!tolerance_.by_element) {
+      const double size = e.norm().item<double>() + (cancels ? history.norm().item<double>() : 0);
+      return note(name, (on_host(ours) - e).norm().item<double>() / (size + tolerance_.floor),
+                  relative());
+    }
     const auto allowed =
         relative() * e.abs() + (double_ ? 1e-12 : 5e-6 + 0.01 * steps * tolerance_.learning_rate);
     const auto ratio = (on_host(ours) - e).abs() / allowed;
@@ -79,22 +85,32 @@ std::map<std::string, at::Tensor> named(models::Model& model) {
   return all;
 }
 
-void compare_state(const models::GoldenCase& golden, const std::string& step, Stepper& stepper,
+/// Of gradients like the first one; undefined for the count of steps, and after a single step.
+at::Tensor history_of(const models::GoldenCase& golden, const std::string& moment, int steps,
+                      const std::string& parameter) {
+  if (steps == 1 || (moment != "adam_m" && moment != "adam_v")) return {};
+  const auto gradient = golden.tensor("grad0/" + parameter).to(at::kDouble).abs();
+  return moment == "adam_m" ? gradient : 0.002 * steps * gradient.square();
+}
+
+void compare_state(const models::GoldenCase& golden, int steps, Stepper& stepper,
                    models::Model& model, Comparison& compare) {
-  const auto check = [&](const std::string& name, double steps, const at::Tensor& ours) {
+  const auto check = [&](const std::string& name, double stepped, const at::Tensor& ours,
+                         const at::Tensor& history = {}) {
     const auto expected = golden.tensors.find(name);
     if (expected == golden.tensors.end()) return;
-    compare.stepped(name, steps, ours.view(expected->second.sizes()), expected->second);
+    compare.stepped(name, stepped, ours.view(expected->second.sizes()), expected->second, history);
   };
+  const auto step = std::to_string(steps) + "/";
   for (const auto& [name, value] : named(model))
-    check("param" + step + "/" + golden.parameter_name(name), std::stod(step), value);
+    check("param" + step + golden.parameter_name(name), steps, value);
   const auto moments = golden.moment_names();
   for (auto& optimiser : stepper.optimisers()) {
     for (const auto& [name, value] : optimiser.state()) {
       const auto slash = name.find('/');
-      check(moments.at(name.substr(0, slash)) + step + "/" +
-                golden.parameter_name(name.substr(slash + 1)),
-            0, value);
+      const auto moment = moments.at(name.substr(0, slash));
+      const auto parameter = golden.parameter_name(name.substr(slash + 1));
+      check(moment + step + parameter, 0, value, history_of(golden, moment, steps, parameter));
     }
   }
 }
@@ -141,8 +157,7 @@ GoldenResult run_golden(const std::string& path, const std::string& compute, c10
     if (golden->tensors.count("norm"))
       compare.number("norm", step, result.norms.at(model.groups().front().name),
                      golden->tensor("norm")[step].item<double>());
-    if (step == 0 || step == 4)
-      compare_state(*golden, std::to_string(step + 1), stepper, model, compare);
+    if (step == 0 || step == 4) compare_state(*golden, step + 1, stepper, model, compare);
   }
   return compare.result();
 }
