@@ -42,6 +42,7 @@ class Place:
         return [*launcher, cellmill, "train", "--config", "run.yaml", *map(str, arguments)]
 
     def start(self, *arguments, ranks=1):
+        self.started = time.time_ns()
         return subprocess.Popen(self.command(*arguments, ranks=ranks), cwd=self.path, env=ENVIRONMENT, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
 
@@ -64,10 +65,11 @@ class Place:
         return sorted(int(p.name[5:]) for p in (self.run / "checkpoints").glob("step-*"))
 
     def break_at(self, process, step, how):
-        """Sends the signal when the curve has reached the step."""
+        """Sends the signal when this process's curve has reached the step: one killed late may have been there before."""
         deadline = time.monotonic() + 300
         file = self.run / "metrics.jsonl"
-        while not (file.exists() and f'"step":{step},' in (text := file.read_text()) and text.endswith("\n")):
+        while not (file.exists() and file.stat().st_mtime_ns > self.started
+                   and f'"step":{step},' in (text := file.read_text()) and text.endswith("\n")):
             assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
             time.sleep(0.0005)
         process.send_signal(how)
