@@ -13,21 +13,6 @@ using namespace cellmill::data;
 using Catch::Contains;
 namespace fs = std::filesystem;
 
-namespace {
-
-/// "CODE TEXT" of a UsageError.
-template <class F>
-std::string refusal_of(F call) {
-  try {
-    call();
-  } catch (const UsageError& error) {
-    return std::to_string(static_cast<int>(error.code())) + " " + error.text();
-  }
-  return "no error";
-}
-
-}  // namespace
-
 CATCH_TEST_CASE("a store keeps the promises of a source, and every cell", "[pack]") {
   Packed packed;
   packed.pack("a.cmpack");
@@ -127,7 +112,7 @@ CATCH_TEST_CASE("unpacking gives npz and h5ad back, bit for bit, in either order
     CATCH_CHECK_THAT(io::read_text(folder + "/metadata_00000.csv"),
                      Catch::StartsWith("cell,cell_type,tissue\n"));
   }
-  CATCH_CHECK(refusal_of([&] {
+  CATCH_CHECK(error_of([&] {
                 unpack({packed.scratch / "a.cmpack", packed.scratch / "o"});
               }) == "64 " + packed.scratch / "o" +
                         " exists already\n  hint: remove it, or choose another --output");
@@ -149,7 +134,7 @@ CATCH_TEST_CASE("fields of a store are chosen by name", "[pack]") {
   options.metadata = "none";
   CATCH_CHECK(open_source(options)->load(0).labels.empty());
   options.metadata = "preproc";
-  CATCH_CHECK(refusal_of([&] { open_source(options); }) ==
+  CATCH_CHECK(error_of([&] { open_source(options); }) ==
               "78 " + options.path +
                   ": a store has its own labels; `metadata` is preproc\n  hint: leave `metadata` "
                   "empty, or say none");
@@ -175,7 +160,7 @@ CATCH_TEST_CASE("counts are normalised when packed or when read, not twice", "[p
   auto logs = packed.source("logs.cmpack");
   CATCH_CHECK(cells_of(*open_source(logs)) == expected);
   logs.raw_counts = true;
-  CATCH_CHECK_THAT(refusal_of([&] { open_source(logs); }),
+  CATCH_CHECK_THAT(error_of([&] { open_source(logs); }),
                    Contains("raw_counts is true, but the counts were normalised when they were "
                             "packed\n  hint: set raw_counts: false"));
 }
@@ -210,10 +195,10 @@ CATCH_TEST_CASE("a store that is not whole, or no store, is refused", "[pack]") 
 CATCH_TEST_CASE("what cannot be packed is refused before work", "[pack]") {
   Packed packed;
   packed.pack("a.cmpack");
-  CATCH_CHECK_THAT(refusal_of([&] { packed.pack("a.cmpack"); }),
+  CATCH_CHECK_THAT(error_of([&] { packed.pack("a.cmpack"); }),
                    Contains("a.cmpack exists already\n  hint: remove it, or choose another"));
   CATCH_CHECK_THAT(
-      refusal_of([&] { packed.pack("a.h5"); }),
+      error_of([&] { packed.pack("a.h5"); }),
       Contains("a.h5 is no name for a store\n  hint: name a file that ends in .cmpack"));
 }
 
