@@ -19,26 +19,24 @@ class Comparison {
   Comparison(at::ScalarType dtype, const models::GoldenTolerance& tolerance)
       : double_(dtype == at::kDouble), tolerance_(tolerance) {}
 
-  /// |ours - expected| against the norm of `expected`.
-  void tensor(const std::string& name, const at::Tensor& ours, const at::Tensor& expected) {
+  /// |ours - expected| against the norm of `expected`, and so much more.
+  void tensor(const std::string& name, const at::Tensor& ours, const at::Tensor& expected,
+              double more = 0) {
     if (!same_shape(name, ours, expected)) return;
     const auto e = expected.to(at::kDouble);
     const double difference = (on_host(ours) - e).norm().item<double>();
-    note(name, difference / (e.norm().item<double>() + tolerance_.floor), relative());
+    note(name, difference / (e.norm().item<double>() + more + tolerance_.floor), relative());
   }
 
   /// After `steps` of Adam (0: moments). `history`: a moment's size if nothing in it had cancelled,
   /// to which its float32 is relative; undefined: to its own.
   void stepped(const std::string& name, double steps, const at::Tensor& ours,
                const at::Tensor& expected, const at::Tensor& history = {}) {
-    if (!same_shape(name, ours, expected) || ours.numel() == 0) return;
     const bool cancels = history.defined() && !double_;
+    if (!tolerance_.by_element)
+      return tensor(name, ours, expected, cancels ? history.norm().item<double>() : 0);
+    if (!same_shape(name, ours, expected) || ours.numel() == 0) return;
     const auto e = expected.to(at::kDouble);
-    if (!tolerance_.by_element) {
-      const double size = e.norm().item<double>() + (cancels ? history.norm().item<double>() : 0);
-      return note(name, (on_host(ours) - e).norm().item<double>() / (size + tolerance_.floor),
-                  relative());
-    }
     const auto allowed =
         relative() * e.abs() + (double_ ? 1e-12 : 5e-6 + 0.01 * steps * tolerance_.learning_rate);
     const auto ratio = (on_host(ours) - e).abs() / allowed;
