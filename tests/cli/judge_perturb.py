@@ -72,9 +72,9 @@ class Place:
         with torch.no_grad():
             return self.model.double().bert(input_ids=torch.tensor([tokens]), output_hidden_states=True).hidden_states[layer][0].numpy()
 
-    def perturb(self, *words, out="a.h5ad", ranks=1, code=0):
+    def perturb(self, *words, out="a.h5ad", ranks=1, code=0, data="cells.h5ad"):
         (self.folder / out).unlink(missing_ok=True)
-        said = run("perturb", self.folder / "model", self.folder / "cells.h5ad", "--output", self.folder / out, *words, ranks=ranks, code=code)
+        said = run("perturb", self.folder / "model", self.folder / data, "--output", self.folder / out, *words, ranks=ranks, code=code)
         return anndata.read_h5ad(self.folder / out) if code == 0 else said
 
 
@@ -255,6 +255,19 @@ def ranks(root):
     assert np.allclose(alone.X, one_block.X, atol=2e-6, equal_nan=True)
 
 
+def stores(root):
+    """A token store answers as the counts it was made of; bfloat16 nearly as float32."""
+    for specials in (0, 1):
+        place = Place(root / f"store-{specials}", specials)
+        run("tokenize", place.folder / "cells.h5ad", "--dictionary", place.folder / "model" / "genes.json", "--output", place.folder / "cells.h5",
+            "--max-length", LONGEST, *(["--special-tokens"] if specials else []))
+        words = ["--genes", "all", "--state", "state", "--start", "ill", "--goal", "well"]
+        counted, stored = place.perturb(*words), place.perturb(*words, out="s.h5ad", data="cells.h5")
+        assert same(counted, stored) and list(counted.obs_names) == list(stored.obs_names)
+        half = place.perturb(*words, "--precision", "bfloat16", out="half.h5ad")
+        assert np.allclose(half.X, counted.X, atol=0.02, equal_nan=True)
+
+
 def resume(root):
     place = Place(root / "resume", 0)
     words = ["--genes", "all", "--block-tokens", 30, "--batch-tokens", 30]
@@ -316,7 +329,7 @@ def refusals(root):
     assert list(pd.read_csv(place.folder / "a.csv").columns) == ["cell", "ENSG00000000002"]
 
 
-PARTS = {f.__name__: f for f in (kinds, groups, states, genes, golden, ranks, resume, refusals)}
+PARTS = {f.__name__: f for f in (kinds, groups, states, genes, golden, ranks, stores, resume, refusals)}
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
