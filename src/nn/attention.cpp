@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <tuple>
 
 #include "base/error.h"
 #include "base/format.h"
 #include "nn/attention_forward.h"
+#include "nn/device_attention.h"
 
 namespace cellmill::nn {
 namespace {
@@ -45,7 +45,7 @@ at::Tensor rejoined(const at::Tensor& heads) {
 }
 
 /// Neighbours of one length share a call.
-at::Tensor fused_on_host(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads) {
+at::Tensor fused_in_turns(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads) {
   std::vector<std::int64_t> rows, lengths;
   for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
     const auto length = offsets[i + 1] - offsets[i];
@@ -66,28 +66,6 @@ at::Tensor fused_on_host(const at::Tensor& qkv, const Offsets& offsets, std::int
   return out.empty() ? qkv.narrow(1, 0, qkv.size(1) / 3) : at::cat(out);
 }
 
-at::Tensor fused_on_device(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads) {
-  std::int64_t longest = 0;
-  for (std::size_t i = 0; i + 1 < offsets.size(); ++i)
-    longest = std::max(longest, offsets[i + 1] - offsets[i]);
-  if (longest == 0) return qkv.narrow(1, 0, qkv.size(1) / 3);
-  const auto ends = at::tensor(offsets, at::kInt).to(qkv.device(), /*non_blocking=*/true);
-  const auto depth = qkv.size(1) / (3 * heads);
-  const auto parts = qkv.view({-1, 3, heads, depth}).unbind(1);  // [T, heads, D]
-  const bool half = qkv.scalar_type() == at::kHalf || qkv.scalar_type() == at::kBFloat16;
-  const auto out =
-      half && depth % 8 == 0 && depth <= 256
-          ? std::get<0>(at::_flash_attention_forward(parts[0], parts[1], parts[2], ends, ends,
-                                                     longest, longest, /*dropout=*/0,
-                                                     /*is_causal=*/false,
-                                                     /*return_debug_mask=*/false))
-          : std::get<0>(at::_efficient_attention_forward(
-                parts[0].unsqueeze(0), parts[1].unsqueeze(0), parts[2].unsqueeze(0), {}, ends, ends,
-                longest, longest, /*dropout=*/0, /*custom_mask_type=*/0,
-                /*compute_log_sumexp=*/at::GradMode::is_enabled() && qkv.requires_grad()));
-  return out.reshape({qkv.size(0), heads * depth});
-}
-
 }  // namespace
 
 at::Tensor packed_attention(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads) {
@@ -95,7 +73,9 @@ at::Tensor packed_attention(const at::Tensor& qkv, const Offsets& offsets, std::
   const bool gradients = at::GradMode::is_enabled() && qkv.requires_grad();
   const auto* kernel = gradients ? nullptr : kernel_for(qkv);
   if (kernel) return attention_forward(*kernel, qkv.contiguous(), offsets, heads);
-  return qkv.is_cuda() ? fused_on_device(qkv, offsets, heads) : fused_on_host(qkv, offsets, heads);
+  if (!has_device_attention(qkv)) return fused_in_turns(qkv, offsets, heads);
+  const auto parts = qkv.view({qkv.size(0), 3, heads, qkv.size(1) / (3 * heads)}).unbind(1);
+  return device_attention(parts[0], offsets, parts[1], parts[2], offsets);
 }
 
 at::Tensor plain_attention(const at::Tensor& qkv, const Offsets& offsets, std::int64_t heads) {

@@ -7,9 +7,13 @@
 
 namespace cellmill::nn {
 
-/// keys [n] int64 on the host -> [n, width] float32 on the host: 0 with probability `rate` (to
+/// keys [n] int64 on the host -> [n, width] float32 on `device`: 0 with probability `rate` (to
 /// 1/65,536), else 1 / (1 - that).
-at::Tensor keep_mask(const at::Tensor& keys, std::int64_t place, std::int64_t width, double rate);
+at::Tensor keep_mask(const at::Tensor& keys, std::int64_t place, std::int64_t width, double rate,
+                     at::Device device = at::kCPU);
+/// The same, drawn on the device: what it is made by where that is not the host.
+at::Tensor drawn_keep_mask(const at::Tensor& keys, std::int64_t place, std::int64_t width,
+                           double rate, at::Device device);
 
 /// Multiplies a row of `width` values by its part of the mask, in place.
 template <class T>

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <vector>
 
+#include "nn/device_attention.h"
 #include "nn/keyed_dropout.h"
 #include "nn/shared_work.h"
 
@@ -183,6 +184,12 @@ struct Trained : torch::autograd::Function<Trained> {
 at::Tensor trained_attention(const at::Tensor& query, const Offsets& query_offsets,
                              const at::Tensor& key_value, const Offsets& offsets,
                              std::int64_t heads, const AttentionDropout& dropout) {
+  if (has_device_attention(query) && dropout.rate == 0) {
+    const auto depth = query.size(1) / heads;
+    const auto parts = key_value.view({key_value.size(0), 2, heads, depth}).unbind(1);
+    return device_attention(query.view({query.size(0), heads, depth}), query_offsets, parts[0],
+                            parts[1], offsets);
+  }
   if (!query.is_cpu())
     return plain_trained_attention(query, query_offsets, key_value, offsets, heads, dropout);
   const auto wide = at::promote_types(query.scalar_type(), at::kFloat);
@@ -209,7 +216,7 @@ at::Tensor plain_trained_attention(const at::Tensor& query, const Offsets& query
       std::vector<at::Tensor> keep;
       for (std::int64_t h = 0; h < heads; ++h)
         keep.push_back(keep_mask(dropout.keys.narrow(0, first, queries), place_of(dropout, h),
-                                 tokens, dropout.rate));
+                                 tokens, dropout.rate, query.device()));
       p = p * at::stack(keep).to(p.options());
     }
     out.push_back(

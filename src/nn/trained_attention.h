@@ -13,8 +13,9 @@ struct AttentionDropout {
 };
 
 /// softmax(Q K' / sqrt(D)) times keep masks, times V, by head. query [R, heads * D] in sequences by
-/// `query_offsets`; key_value [T, 2 * heads * D] by `offsets`. Returns [R, heads * D]. On the host
-/// nothing of the size of a score matrix is kept: backward computes the scores again.
+/// `query_offsets`; key_value [T, 2 * heads * D] by `offsets`. Returns [R, heads * D]. Nothing
+/// of the size of a score matrix is kept, but on CUDA with dropout: backward computes the scores
+/// again.
 at::Tensor trained_attention(const at::Tensor& query, const Offsets& query_offsets,
                              const at::Tensor& key_value, const Offsets& offsets,
                              std::int64_t heads, const AttentionDropout& dropout = {});

@@ -31,7 +31,7 @@ def machine(tmp_path, monkeypatch):
     stub("bin/python", PYTHON)
     for name in ("unit_nn", "unit_data", "unit_models", "unit_train", "unit_comm"):
         stub(f"build/{name}", "exit 0")
-    stub("build/cellmill", 'case "$*" in *factored) echo "FAILED: basic"; exit 1;; esac')
+    stub("build/cellmill", 'case "$*" in *factored*) echo "FAILED: basic"; exit 1;; esac')
     stub("build/bench_step", """echo '{"cells_per_second": {"median": 4500}}'""")
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
     return stub
@@ -53,7 +53,7 @@ def test_dry_run_names_every_stage_and_command(tool):
     assert [line.split(":")[0] for line in done.stdout.splitlines() if not line.startswith(" ")] == [
         "build", "unit", "golden", "nccl", "ceilings", "step", "fed", "table"]  # fmt: skip
     assert "    tools/setup --preset cuda --build-dir build/cuda --no-build\n" in done.stdout or (ROOT / "build/cuda").exists()
-    assert "    build/cuda/cellmill golden tests/golden/cases --device cuda --compute factored\n" in done.stdout
+    assert "    build/cuda/cellmill golden --device cuda --compute factored tests/golden/cases\n" in done.stdout
     assert " build/cuda/mpi_step_test\n" in done.stdout and "--only gpu-step\n" in done.stdout
 
 

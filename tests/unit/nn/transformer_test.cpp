@@ -105,6 +105,13 @@ CATCH_TEST_CASE("a keep mask is a function of key and place, and drops its rate"
   }
 }
 
+CATCH_TEST_CASE("a keep mask drawn by the device has the bits of the host's") {
+  for (const std::int64_t width : {1, 4, 7, 130})
+    for (const double rate : {0.02, 0.5})
+      CATCH_CHECK(drawn_keep_mask(keys_of(90) * -7919, 3, width, rate, at::kCPU)
+                      .equal(keep_mask(keys_of(90) * -7919, 3, width, rate)));
+}
+
 CATCH_TEST_CASE("a layer of packed sequences is that of padded ones") {
   const auto w = layer();
   const EncoderForm form{kHeads, GENERATE(Activation::kRelu, Activation::kGelu), 1e-12};
