@@ -1,6 +1,6 @@
 // Embeds cells that are tokens already, again and again, as its input says: what
 // benchmarks/macro/rank_encoder.py times beside transformers.
-//   bench_encode MODEL TOKENS THREADS
+//   bench_encode MODEL TOKENS THREADS [cpu | cuda]
 // MODEL is a Hugging Face folder; TOKENS holds tokens.npy and offsets.npy (cell i: tokens
 // [offsets[i], offsets[i + 1])). A line of input, "METHOD PRECISION LAYER TOKENS FILE", embeds all
 // cells once: METHOD packed, or padded (10 cells a batch); PRECISION float32 or bfloat16;
@@ -72,8 +72,9 @@ std::vector<std::vector<std::int64_t>> batches(const data::Sequences& all, const
   return out;
 }
 
-at::Tensor embed(models::SequenceEncoder& encoder, const data::Sequences& all, const Order& order) {
-  auto out = at::empty({all.size(), encoder.width()});
+at::Tensor embed(models::SequenceEncoder& encoder, const data::Sequences& all, const Order& order,
+                 at::Device device) {
+  auto out = at::empty({all.size(), encoder.width()}, device);
   for (const auto& batch : batches(all, order)) {
     data::Sequences sequences;
     for (const auto cell : batch) sequences.append(all[cell]);
@@ -83,22 +84,24 @@ at::Tensor embed(models::SequenceEncoder& encoder, const data::Sequences& all, c
     for (std::size_t i = 0; i < batch.size(); ++i)
       out[batch[i]].copy_(hidden.slice(0, sequences.offsets[i], sequences.offsets[i + 1]).mean(0));
   }
-  return out;
+  return out.cpu();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::cerr << "bench_encode MODEL TOKENS THREADS\n";
+  if (argc != 4 && argc != 5) {
+    std::cerr << "bench_encode MODEL TOKENS THREADS [cpu | cuda]\n";
     return 64;
   }
   at::set_num_threads(std::atoi(argv[3]));
+  const at::Device device(argc == 5 ? argv[4] : "cpu");
   const at::NoGradGuard no_gradients;
   const auto options = models::read_hugging_face_options(argv[1]);
   models::RankEncoder encoder(options, models::unnamed_dictionary(options.vocabulary), nullptr,
                               std::nullopt, at::kFloat);
   models::read_hugging_face_weights(argv[1], encoder.network());
+  encoder.to(device);
   const auto all = cells(argv[2]);
   for (std::string line; std::getline(std::cin, line);) {
     Order order;
@@ -106,7 +109,7 @@ int main(int argc, char** argv) {
         order.file;
     encoder.freeze(order.type());
     const Stopwatch watch;
-    const auto embeddings = embed(encoder, all, order);
+    const auto embeddings = embed(encoder, all, order, device);
     const double seconds = watch.seconds();
     std::ofstream(order.file, std::ios::binary)
         .write(static_cast<const char*>(embeddings.const_data_ptr()),

@@ -59,11 +59,11 @@ def stored(path):
 
 
 class Ours:
-    def __init__(self, program, model, folder, cells, threads):
+    def __init__(self, program, model, folder, cells, threads, device):
         np.save(folder / "tokens.npy", np.concatenate(cells).astype(np.int32))
         np.save(folder / "offsets.npy", np.cumsum([0] + [len(c) for c in cells]).astype(np.int64))
         self.result, self.shape = folder / "embeddings.bin", (len(cells), -1)
-        command = [program, str(model), str(folder), str(threads)]
+        command = [program, str(model), str(folder), str(threads), device]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __call__(self, precision, layer, tokens, method="packed"):
@@ -84,18 +84,20 @@ def theirs(model, cells, layer, autocast=False, head=False):
         ids = torch.zeros(len(batch), int(lengths.max()), dtype=torch.long)
         for row, i in enumerate(batch):
             ids[row, : len(cells[i])] = torch.from_numpy(cells[i])
-        mask = (torch.arange(ids.shape[1])[None] < lengths[:, None]).long()
+        ids, lengths = ids.to(model.device), lengths.to(model.device)
+        mask = (torch.arange(ids.shape[1], device=ids.device)[None] < lengths[:, None]).long()
         every = head or layer != -1
-        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=autocast):
             done = model(input_ids=ids, attention_mask=mask, output_hidden_states=every)
         hidden = (done.hidden_states[layer] if every else done.last_hidden_state).float()
-        out[batch] = ((hidden * mask[..., None]).sum(1) / lengths[:, None]).numpy()
+        out[batch] = ((hidden * mask[..., None]).sum(1) / lengths[:, None]).cpu().numpy()
     return time.perf_counter() - start, out
 
 
-def product():
-    a, start = torch.ones(2048, 2048), time.perf_counter()
-    a @ a
+def product(device):
+    a = torch.ones(2048, 2048, device=device)
+    start = time.perf_counter()
+    (a @ a)[0, 0].item()
     return 2 * 2048**3 / (time.perf_counter() - start) / 1e9
 
 
@@ -103,13 +105,13 @@ def cosine(a, b):
     return float((np.sum(a * b, 1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min())
 
 
-def row(name, ours, peers, rounds, cells):
+def row(name, ours, peers, rounds, cells, device):
     """`peers`: by name; the fastest of them counts."""
     times, values = {}, {}
     products = []
     for turn in range(rounds + 1):  # the first warms up
         if turn:
-            products.append(product())
+            products.append(product(device))
         for side, run in [("cellmill", ours), *peers.items()]:
             seconds, values[side] = run()
             if turn:
@@ -131,6 +133,7 @@ def main():
     options.add_argument("--configuration", choices=CONFIGURATIONS, default="6l")
     options.add_argument("--tokens", type=int, default=8192, help="a packed batch")
     options.add_argument("--threads", type=int, default=os.cpu_count())
+    options.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--rows", default="full,upstream,as written")
     options.add_argument("--precisions", default="float32,bfloat16")
@@ -143,12 +146,12 @@ def main():
     config = BertConfig(vocab_size=VOCABULARY, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=inner)
     config.update({"max_position_embeddings": LONGEST, "hidden_act": "relu", "layer_norm_eps": 1e-12, "pad_token_id": 0})
     torch.manual_seed(0)
-    model = BertForMaskedLM._from_config(config, attn_implementation="sdpa").eval()
+    model = BertForMaskedLM._from_config(config, attn_implementation="sdpa").eval().to(chosen.device)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         model.save_pretrained(folder)
-        ours = Ours(chosen.program, folder, folder, cells, chosen.threads)
-        cast = BertForMaskedLM.from_pretrained(folder, torch_dtype=torch.bfloat16, attn_implementation="sdpa").eval()
+        ours = Ours(chosen.program, folder, folder, cells, chosen.threads, chosen.device)
+        cast = BertForMaskedLM.from_pretrained(folder, torch_dtype=torch.bfloat16, attn_implementation="sdpa").eval().to(chosen.device)
         for precision in chosen.precisions.split(","):
             for name in chosen.rows.split(","):
                 head, layer = name == "as written", -1 if name == "full" else -2
@@ -160,7 +163,8 @@ def main():
                 peers = {"transformers float32": of(model)}
                 if precision == "bfloat16":
                     peers |= {"transformers bfloat16": of(cast), "transformers autocast": of(model, True)}
-                row(f"{chosen.configuration} {name}, {precision}", lambda: ours(precision, layers + 1 + layer, chosen.tokens), peers, chosen.rounds, cells)
+                title = f"{chosen.configuration} {name}, {precision}"
+                row(title, lambda: ours(precision, layers + 1 + layer, chosen.tokens), peers, chosen.rounds, cells, chosen.device)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ parser.add_argument("--size", default="6l", choices=SIZES)
 parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
 parser.add_argument("--steps", type=int, default=4)
 parser.add_argument("--threads", type=int, default=2)
+parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
 parser.add_argument("--dropout", type=float, default=0.02)
 parser.add_argument("--place", type=float, default=0.5, help="which batches of the cells sorted by length: 0 the longest, 1 the shortest")
 options = parser.parse_args()
@@ -40,7 +41,7 @@ chosen.write_text("".join(" ".join(map(str, cell)) + "\n" for cell in cells))
 config = BertConfig(vocab_size=TOKENS, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=intermediate,
                     max_position_embeddings=2048, hidden_act="relu", layer_norm_eps=1e-12, hidden_dropout_prob=options.dropout,
                     attention_probs_dropout_prob=options.dropout, pad_token_id=0)
-peer = BertForMaskedLM(config).train()
+peer = BertForMaskedLM(config).train().to(options.device)
 optimiser = torch.optim.AdamW(peer.parameters(), lr=1e-3, weight_decay=0.001)
 
 
@@ -50,23 +51,25 @@ def peer_step(batch):
     for row, cell in enumerate(batch):
         ids[row, :len(cell)] = torch.from_numpy(cell)
     begin = time.perf_counter()
+    ids = ids.to(options.device)
     real = ids > 0
-    hidden_genes = (torch.rand(ids.shape) < 0.15) & real
+    hidden_genes = (torch.rand(ids.shape, device=ids.device) < 0.15) & real
     labels = torch.where(hidden_genes, ids, -100)
-    how = torch.rand(ids.shape)
-    ids = torch.where(hidden_genes & (how < 0.8), 1, torch.where(hidden_genes & (how >= 0.9), torch.randint(2, TOKENS, ids.shape), ids))
-    with torch.autocast("cpu", torch.bfloat16, enabled=options.precision == "bfloat16"):
+    how = torch.rand(ids.shape, device=ids.device)
+    ids = torch.where(hidden_genes & (how < 0.8), 1, torch.where(hidden_genes & (how >= 0.9), torch.randint_like(ids, 2, TOKENS), ids))
+    with torch.autocast(options.device, torch.bfloat16, enabled=options.precision == "bfloat16"):
         loss = peer(input_ids=ids, attention_mask=real.long(), labels=labels).loss
     loss.backward()
     torch.nn.utils.clip_grad_norm_(peer.parameters(), 1.0)
     optimiser.step()
     optimiser.zero_grad()
+    loss.item()  # waits for the device
     return time.perf_counter() - begin
 
 
 ours = subprocess.Popen([options.program, str(chosen), "--batch", str(BATCH), "--threads", str(options.threads), "--layers", str(layers), "--hidden",
                          str(hidden), "--heads", str(heads), "--intermediate", str(intermediate), "--dropout", str(options.dropout), "--precision",
-                         options.precision], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+                         options.precision, "--device", options.device], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
 
 def our_step():

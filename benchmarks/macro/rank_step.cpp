@@ -64,7 +64,7 @@ data::Batch batch_of(const std::vector<std::vector<std::int64_t>>& cells, std::s
 }  // namespace
 
 int main(int count, char** words) {
-  std::string path, precision = "float32";
+  std::string path, precision = "float32", device = "cpu";
   std::int64_t cells_a_batch = 12, threads = 2;
   double dropout = 0.02;
   models::ModelOptions options;
@@ -80,6 +80,7 @@ int main(int count, char** words) {
   line.option("intermediate", &o.intermediate, "width of the feed-forward part");
   line.option("dropout", &dropout, "both");
   line.option("precision", &precision, "float32 or bfloat16");
+  line.option("device", &device, "cpu or cuda");
   if (!line.parse({words + 1, words + count})) {
     std::cout << line.help() << '\n';
     return 0;
@@ -90,6 +91,7 @@ int main(int count, char** words) {
   for (std::int64_t g = 0; g < kGenes; ++g) vocabulary.genes.push_back("G" + std::to_string(g));
   const auto cells = read_cells(path);
   const auto model = models::make_model(options, vocabulary, 0, at::kFloat);
+  model->to(at::Device(device));
   comm::SoloCommunicator alone;
   train::StepOptions stepping;
   stepping.precision = train::precision_of(precision);

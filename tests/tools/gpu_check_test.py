@@ -51,7 +51,7 @@ def test_dry_run_names_every_stage_and_command(tool):
     done = tool("gpu_check", "--dry-run")
     assert done.returncode == 0
     assert [line.split(":")[0] for line in done.stdout.splitlines() if not line.startswith(" ")] == [
-        "build", "unit", "golden", "nccl", "ceilings", "step", "fed", "table"]  # fmt: skip
+        "build", "unit", "golden", "nccl", "ceilings", "step", "fed", "embed", "table"]  # fmt: skip
     assert "    tools/setup --preset cuda --build-dir build/cuda --no-build\n" in done.stdout or (ROOT / "build/cuda").exists()
     assert "    build/cuda/cellmill golden --device cuda --compute factored tests/golden/cases\n" in done.stdout
     assert " build/cuda/mpi_step_test\n" in done.stdout and "--only gpu-step\n" in done.stdout
@@ -101,7 +101,7 @@ def test_a_figure_that_is_missing_fails_the_stage(tool, machine, tmp_path):
 
 
 def test_carry_takes_programs_and_their_libraries_but_torchs(tool, machine, tmp_path):
-    for name in ("cellmill-cuda", "cellmill-cpu", "mpi_communicator_suite", "mpi_step_test"):
+    for name in ("cellmill-cuda", "cellmill-cpu", "bench_encode", "mpi_communicator_suite", "mpi_step_test"):
         machine(f"build/{name}", "exit 0")
     machine("bin/strip", "exit 0")
     machine("lib/libyaml-cpp.so.0.7", "")

@@ -2,7 +2,7 @@
 `datasets` (Dataset.map, save_to_disk) as its tokenizer ends, and ours (bench_tokenize) alone and with its store written.
 
     ninja -C build/release bench_tokenize
-    python tokenize_peer.py build/release/benchmarks/bench_tokenize GENES.json CELLS.h5ad ... [--rounds 3]
+    python tokenize_peer.py build/release/bench_tokenize GENES.json CELLS.h5ad ... [--rounds 3]
 
 Prints a table in Markdown: cells a second, median of the rounds (lowest to highest), and ratios of the medians.
 """
