@@ -137,6 +137,9 @@ def heads_and_leakage(tools, place, seed, cells, genes, groups, configs, setting
         yield {"what": field, "who": "cellmill", **measure.heads(truth[test], words, probability), "hidden": float(right[hidden[field]].mean())}
         ridge = RidgeClassifier(100.0).fit(y[train], truth[train]).predict(y[test])
         yield {"what": field, "who": "ridge, no label hidden", **measure.told(truth[test], ridge)}
+        seen = train[~hidden[field]]
+        logistic = LogisticRegression(C=1.0, max_iter=1000).fit(y[seen], truth[seen]).predict(y[test])
+        yield {"what": field, "who": "logistic regression", **measure.told(truth[test], logistic)}
         for latent in latents:
             own = latent == "X_" + group
             reading = measure.probe(of_train.obsm[latent], truth[train], of_test.obsm[latent], truth[test])
@@ -161,9 +164,17 @@ def mixology(tools, place, seed):
 KANG = {"cell_type": "cell_type_author", "perturbation": "condition"}
 
 
-def kang_labels(tools, place, seed):
+def kang(tools, place, seed, config):
     yield from heads_and_leakage(tools, place, seed, source.load(tools.data("kang_ifnb.h5ad"), KANG), GENES["kang"],
-                                 {"cell_type": "biological", "perturbation": "perturbation"}, ["factor_latents.yaml"], {})
+                                 {"cell_type": "biological", "perturbation": "perturbation"}, [config], {})
+
+
+def kang_labels(tools, place, seed):
+    yield from (line for line in kang(tools, place, seed, "factor_labels.yaml") if line["what"] in KANG)
+
+
+def kang_latents(tools, place, seed):
+    yield from (line for line in kang(tools, place, seed, "factor_latents.yaml") if line["what"] not in KANG)
 
 
 def kang_generation(tools, place, seed):
@@ -217,4 +228,4 @@ def donor_sex(tools, place, seed):
 
 
 PARTS = {"bulk_pickrell": pickrell_sex, "bulk_bodymap": bodymap, "donor of pbmc3k": donor_sex, "pbmc3k": pbmc_types, "sc_mixology": mixology,
-         "kang": kang_labels, "kang, generation": kang_generation}
+         "kang": kang_labels, "kang, latents": kang_latents, "kang, generation": kang_generation}

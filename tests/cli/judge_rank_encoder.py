@@ -72,7 +72,7 @@ with tempfile.TemporaryDirectory() as place:
     words = ["train", "--config", tiny, "--set", "data.format=auto", f"data.path={cells}", f"model.rank_encoder.dictionary={dictionary}",
              f"output.folder={place / 'fifth'}"]  # fmt: skip
     run(*words, "train.max_steps=2")
-    run(*words, "train.max_steps=3", "--resume", "auto")
+    run(*words, "train.max_steps=3", "--resume=auto")
     run("embed", place / "fifth", cells, "--output", place / "fifth.npz")
     with np.load(place / "fifth.npz") as made:
         assert made["embeddings"].shape == (90, 32) and np.isfinite(made["embeddings"]).all()
