@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "../cuda_device.h"
 #include "nn/keyed_dropout.h"
 #include "nn/trained_attention.h"
 
@@ -51,13 +52,14 @@ struct Case {
   at::Tensor query = drawn({260, kWidth}, 1), key_value = drawn({306, 2 * kWidth}, 2);
 };
 
+/// What f makes of the inputs, and their gradients, on the host.
 template <class F>
 std::vector<at::Tensor> gradients(const F& f, std::vector<at::Tensor> inputs) {
   for (auto& input : inputs) input = input.detach().clone().set_requires_grad(true);
   const auto out = f(inputs);
-  (out * drawn(out.sizes(), 9).to(out.scalar_type())).sum().backward();
-  std::vector<at::Tensor> all = {out.detach()};
-  for (const auto& input : inputs) all.push_back(input.grad());
+  (out * drawn(out.sizes(), 9).to(out.options())).sum().backward();
+  std::vector<at::Tensor> all = {out.detach().cpu()};
+  for (const auto& input : inputs) all.push_back(input.grad().cpu());
   return all;
 }
 
@@ -80,6 +82,34 @@ CATCH_TEST_CASE("trained attention is its definition, with gradients and dropout
     CATCH_INFO("rate " << rate);
     for (std::size_t k = 0; k < got.size(); ++k)
       CATCH_CHECK(difference(got[k], expected[k]) < (rate > 0 ? 1e-7 : 1e-10));  // masks: float32
+  }
+}
+
+CATCH_TEST_CASE("attention on CUDA is its definition on the CPU, with gradients and dropout",
+                "[cuda]") {
+  if (no_cuda_device()) return;
+  const Case c;
+  for (const double rate : {0., 0.3}) {
+    const AttentionDropout dropout{keys_of(260), 4, rate};
+    const auto attend = [&](const auto& x) {
+      return trained_attention(x[0], c.queries, x[1], c.offsets, kHeads, dropout);
+    };
+    const auto got = gradients(
+        attend, {c.query.to(at::kCUDA, at::kFloat), c.key_value.to(at::kCUDA, at::kFloat)});
+    const auto expected = gradients(attend, {c.query, c.key_value});
+    CATCH_INFO("rate " << rate);
+    for (std::size_t k = 0; k < got.size(); ++k)
+      CATCH_CHECK(difference(got[k], expected[k]) < 1e-4);
+  }
+  const auto qkv = drawn({306, 3 * 64}, 5);
+  const auto expected =
+      gradients([&](const auto& x) { return plain_attention(x[0], c.offsets, 2); }, {qkv});
+  for (const auto& [dtype, far] :
+       {std::pair{at::kDouble, 1e-12}, {at::kFloat, 1e-4}, {at::kBFloat16, 0.1}}) {
+    const auto got = gradients([&](const auto& x) { return packed_attention(x[0], c.offsets, 2); },
+                               {qkv.to(at::kCUDA, dtype)});
+    CATCH_INFO(c10::toString(dtype));
+    for (std::size_t k = 0; k < got.size(); ++k) CATCH_CHECK(difference(got[k], expected[k]) < far);
   }
 }
 
@@ -110,6 +140,10 @@ CATCH_TEST_CASE("a keep mask drawn by the device has the bits of the host's") {
     for (const double rate : {0.02, 0.5})
       CATCH_CHECK(drawn_keep_mask(keys_of(90) * -7919, 3, width, rate, at::kCPU)
                       .equal(keep_mask(keys_of(90) * -7919, 3, width, rate)));
+  if (no_cuda_device()) return;
+  CATCH_CHECK(keep_mask(keys_of(90), 3, 130, 0.02, at::kCUDA)
+                  .cpu()
+                  .equal(keep_mask(keys_of(90), 3, 130, 0.02)));
 }
 
 CATCH_TEST_CASE("a layer of packed sequences is that of padded ones") {
