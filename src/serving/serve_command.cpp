@@ -1,6 +1,7 @@
 #include "serving/serve_command.h"
 
 #include <ATen/Parallel.h>
+#include <sched.h>
 
 #include "base/format.h"
 #include "base/log.h"
@@ -77,6 +78,12 @@ std::vector<std::pair<std::string, std::unique_ptr<serve::Predictor>>> ServeRequ
   return loaded;
 }
 
+/// Threads that wake up do not interrupt those that compute; they inherit it. sched(7)
+void prefer_throughput() {
+  const sched_param none{};
+  if (sched_getscheduler(0) == SCHED_OTHER) sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
 }  // namespace
 
 int serve_command(comm::World& world, const std::vector<std::string>& arguments) {
@@ -98,6 +105,7 @@ int serve_command(comm::World& world, const std::vector<std::string>& arguments)
   serve::check(request.options);
   if (request.model_threads > 0) at::set_num_threads(static_cast<int>(request.model_threads));
   install_stop_signals();
+  prefer_throughput();
   serve::serve(request.options, request.load(), [] { return stop_requested() != 0; });
   return 0;
 }
