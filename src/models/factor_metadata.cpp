@@ -80,6 +80,7 @@ MetadataReading FactorModel::read_metadata(const data::Batch& batch, ReadMode mo
   const auto input = counts_of(batch);
   const auto posterior = network_.encode(input, {});
   MetadataReading reading;
+  reading.totals = input.total;
   reading.probabilities = probabilities(posterior);
   const auto& fields = network_.shape().fields;
   reading.values.resize(fields.size());
@@ -155,10 +156,10 @@ at::Tensor FactorModel::proportions(const at::Tensor& decoded) const {
   return expressed.div_(at::clamp_min(expressed.sum(1, true), 1e-300));
 }
 
-at::Tensor FactorModel::expected_counts(const at::Tensor& decoded,
-                                        const std::vector<double>& totals) const {
+at::Tensor FactorModel::expected_counts(const MetadataReading& reading) const {
   const bool normal = options_.chosen_likelihood() == "normal";
-  return nn::rounded_counts(decoded, normal ? nn::Decoded::kLog1p : nn::Decoded::kLogits, totals);
+  return nn::rounded_counts(reading.decoded, normal ? nn::Decoded::kLog1p : nn::Decoded::kLogits,
+                            reading.totals);
 }
 
 at::Tensor FactorModel::draw(const at::Tensor& decoded, const std::vector<double>& totals,

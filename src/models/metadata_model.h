@@ -34,6 +34,7 @@ using Metadata = std::map<std::string, std::string>;
 
 /// Of B cells; what a field or group does not have is undefined.
 struct MetadataReading {
+  at::Tensor totals;                                ///< [B] float64, counts of a sample
   std::vector<at::Tensor> probabilities;            ///< by field [B, words], rows sum to 1
   std::vector<at::Tensor> values;                   ///< numbers: [B, units] as each unit would say
   std::array<at::Tensor, kMetadataGroups> latents;  ///< means [B, width]
@@ -74,10 +75,9 @@ class MetadataModel {
   virtual Draft generate(const Recipe& recipe) = 0;
   /// [B, genes], float64, rows sum to 1 (0 where nothing is expressed).
   virtual at::Tensor proportions(const at::Tensor& decoded) const = 0;
-  /// [B, genes], int32 on the host: proportions of `total` [B] counts, rounded; as float32 has
-  /// them, 1e-7 of a count.
-  virtual at::Tensor expected_counts(const at::Tensor& decoded,
-                                     const std::vector<double>& totals) const = 0;
+  /// [B, genes], int32 on the host: the decoded proportions of each sample's total, rounded; as
+  /// float32 has them, 1e-7 of a count.
+  virtual at::Tensor expected_counts(const MetadataReading& reading) const = 0;
   /// Counts of `total` [B] drawn from the likelihood about the decoder's output: [B, genes]
   /// float64, whole; a row is a function of its own seed.
   virtual at::Tensor draw(const at::Tensor& decoded, const std::vector<double>& totals,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nn/huge_pages.h"
+#include "nn/shared_work.h"
 
 namespace cellmill::nn {
 namespace {
@@ -87,17 +88,16 @@ class Sums {
   std::vector<float> last_;  // [rows, kPanel]
 };
 
-/// `run(first, last)` over panels, by as many threads as there is work for with so many rows.
+/// `run(first, last)` over panels, in as many parts as there is work for with so many rows; a few
+/// for each thread, since threads that do something else take turns with them.
 template <class Run>
 void for_panels(const PackedMatrix& matrix, std::int64_t rows, const Run& run) {
   constexpr std::int64_t kWork = 1 << 24;  // products: a tenth of a millisecond
   const auto panels = panels_of(matrix.columns());
   const auto worth = 1 + rows * matrix.rows() * matrix.columns() / kWork;
-  const auto parts = std::min({std::int64_t{at::get_num_threads()}, panels, worth});
-  at::parallel_for(0, parts, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (auto part = begin; part < end; ++part)
-      run(panels * part / parts, panels * (part + 1) / parts);
-  });
+  const auto parts = std::min({4 * std::int64_t{at::get_num_threads()}, panels, worth});
+  share_work(parts,
+             [&](std::int64_t part) { run(panels * part / parts, panels * (part + 1) / parts); });
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 #include "nn/rounded_counts.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include "base/instruction_sets.h"
+#include "nn/shared_work.h"
 
 namespace cellmill::nn {
 namespace {
@@ -19,20 +19,18 @@ void round_counts(const float* from, std::int64_t genes, float factor, std::int3
 
 }  // namespace
 
-at::Tensor rounded_counts(const at::Tensor& decoded, Decoded form,
-                          const std::vector<double>& totals) {
+at::Tensor rounded_counts(const at::Tensor& decoded, Decoded form, const at::Tensor& totals) {
   const auto from = decoded.detach().to(at::kCPU, at::kFloat).contiguous();
+  const auto wanted = totals.to(at::kCPU, at::kDouble).contiguous();
   const auto genes = from.size(1);
   auto counts = at::empty(from.sizes(), at::kInt);
-  at::parallel_for(0, from.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
-    for (auto row = begin; row < end; ++row) {  // which stays in the cache from step to step
-      const auto rates = form == Decoded::kLog1p ? at::clamp_min(from[row], 0).expm1_()
-                                                 : at::softmax(from[row], 0);
-      const double sum = rates.sum().item<float>();
-      round_counts(rates.const_data_ptr<float>(), genes,
-                   static_cast<float>(sum > 0 ? totals[row] / sum : 0),
-                   counts.mutable_data_ptr<std::int32_t>() + row * genes);
-    }
+  share_work(from.size(0), [&](std::int64_t row) {  // which stays in the cache from step to step
+    const auto rates =
+        form == Decoded::kLog1p ? at::clamp_min(from[row], 0).expm1_() : at::softmax(from[row], 0);
+    const double sum = rates.sum().item<float>(), total = wanted.const_data_ptr<double>()[row];
+    round_counts(rates.const_data_ptr<float>(), genes,
+                 static_cast<float>(sum > 0 ? total / sum : 0),
+                 counts.mutable_data_ptr<std::int32_t>() + row * genes);
   });
   return counts;
 }

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -18,6 +19,16 @@ namespace {
 bool is_plain(const Csr& x) {
   return x.values.is_cpu() && x.values.scalar_type() == at::kFloat && x.values.is_contiguous() &&
          x.indptr.is_contiguous();
+}
+
+/// In eight sums, which processors make side by side.
+double sum_of(const float* values, std::int64_t count) {
+  constexpr std::int64_t kLanes = 8;
+  std::array<double, kLanes> sums{};
+  std::int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    for (std::int64_t lane = 0; lane < kLanes; ++lane) sums[lane] += values[i + lane];
+  return std::accumulate(sums.begin(), sums.end(), std::accumulate(values + i, values + count, 0.));
 }
 
 /// `run(row, first entry, last)` by the threads.
@@ -200,7 +211,7 @@ at::Tensor row_sums(const Csr& x) {
     auto sums = at::empty({x.rows()}, at::kDouble);
     const auto* value = x.values.const_data_ptr<float>();
     for_rows(x, [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
-      sums.mutable_data_ptr<double>()[row] = std::accumulate(value + begin, value + end, 0.);
+      sums.mutable_data_ptr<double>()[row] = sum_of(value + begin, end - begin);
     });
     return sums;
   }

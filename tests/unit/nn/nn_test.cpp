@@ -113,16 +113,17 @@ CATCH_TEST_CASE("population matching is the unbiased form, whole or in shares", 
 CATCH_TEST_CASE("rounded counts are the rates scaled to their total, for rates and for logits") {
   at::manual_seed(8);
   const auto decoded = at::randn({3, 500}).mul_(2);
-  const std::vector<double> totals = {20000, 7, 0};
   const auto wide = decoded.to(at::kDouble);
-  const auto log1p = at::clamp_min(wide, 0).expm1(), total = at::tensor(totals, at::kDouble);
+  const auto log1p = at::clamp_min(wide, 0).expm1();
+  const auto totals = at::tensor({20000., 7., 0.}, at::kDouble);
   for (const auto form : {nn::Decoded::kLog1p, nn::Decoded::kLogits}) {
     const auto share =
         form == nn::Decoded::kLog1p ? log1p / log1p.sum(1, true) : at::softmax(wide, 1);
     const auto counts = nn::rounded_counts(decoded, form, totals);
     CATCH_CHECK(counts.scalar_type() == at::kInt);
-    CATCH_CHECK((counts - share * total.unsqueeze(1)).abs().max().item<double>() < 0.501);
+    CATCH_CHECK((counts - share * totals.unsqueeze(1)).abs().max().item<double>() < 0.501);
   }
-  const auto nothing = nn::rounded_counts(at::full({1, 4}, -1.f), nn::Decoded::kLog1p, {9});
+  const auto nothing = nn::rounded_counts(at::full({1, 4}, -1.f), nn::Decoded::kLog1p,
+                                          at::full({1}, 9., at::kDouble));
   CATCH_CHECK(nothing.sum().item<std::int64_t>() == 0);
 }
