@@ -32,8 +32,8 @@ def probe(fit, fit_labels, read, read_labels):
     return float(balanced_accuracy_score(read_labels, linear.predict(scaler.transform(read))))
 
 
-def one_hot(texts):
-    values = sorted(set(texts))
+def one_hot(texts, values=None):
+    values = sorted(set(texts)) if values is None else list(values)
     return np.eye(len(values))[[values.index(text) for text in texts]]
 
 
