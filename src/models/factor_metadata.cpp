@@ -156,7 +156,8 @@ at::Tensor FactorModel::proportions(const at::Tensor& decoded) const {
   return expressed.div_(at::clamp_min(expressed.sum(1, true), 1e-300));
 }
 
-at::Tensor FactorModel::expected_counts(const MetadataReading& reading) const {
+std::vector<std::vector<std::int32_t>> FactorModel::expected_counts(
+    const MetadataReading& reading) const {
   const bool normal = options_.chosen_likelihood() == "normal";
   return nn::rounded_counts(reading.decoded, normal ? nn::Decoded::kLog1p : nn::Decoded::kLogits,
                             reading.totals);

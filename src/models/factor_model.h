@@ -64,7 +64,8 @@ class FactorModel final : public Model, public MetadataModel {
   MetadataReading read_metadata(const data::Batch& batch, ReadMode mode) override;
   Draft generate(const Recipe& recipe) override;
   at::Tensor proportions(const at::Tensor& decoded) const override;
-  at::Tensor expected_counts(const MetadataReading& reading) const override;
+  std::vector<std::vector<std::int32_t>> expected_counts(
+      const MetadataReading& reading) const override;
   at::Tensor draw(const at::Tensor& decoded, const std::vector<double>& totals,
                   const std::vector<std::uint64_t>& seeds) const override;
 

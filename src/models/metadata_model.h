@@ -75,9 +75,10 @@ class MetadataModel {
   virtual Draft generate(const Recipe& recipe) = 0;
   /// [B, genes], float64, rows sum to 1 (0 where nothing is expressed).
   virtual at::Tensor proportions(const at::Tensor& decoded) const = 0;
-  /// [B, genes], int32 on the host: the decoded proportions of each sample's total, rounded; as
-  /// float32 has them, 1e-7 of a count.
-  virtual at::Tensor expected_counts(const MetadataReading& reading) const = 0;
+  /// By sample, [genes]: the decoded proportions of its total, rounded; as float32 has them, 1e-7
+  /// of a count.
+  virtual std::vector<std::vector<std::int32_t>> expected_counts(
+      const MetadataReading& reading) const = 0;
   /// Counts of `total` [B] drawn from the likelihood about the decoder's output: [B, genes]
   /// float64, whole; a row is a function of its own seed.
   virtual at::Tensor draw(const at::Tensor& decoded, const std::vector<double>& totals,

@@ -1,7 +1,6 @@
 #include "serving/metadata_predictor.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -55,15 +54,13 @@ data::Batch batch_of(const std::vector<const Row*>& rows,
   auto* index = batch.indices.mutable_data_ptr<std::int32_t>();
   auto* value = batch.values.mutable_data_ptr<float>();
   *begin = 0;
-  for (std::int64_t row = 0; row < size; ++row)
-    begin[row + 1] = begin[row] + std::ssize(counts(*rows[row]).genes);
-  at::parallel_for(0, size, 1, [&](std::int64_t first, std::int64_t last) {
-    for (auto row = first; row < last; ++row) {
-      const auto& [places, values] = counts(*rows[row]);
-      std::copy(places.begin(), places.end(), index + begin[row]);
-      std::copy(values.begin(), values.end(), value + begin[row]);
-    }
-  });
+  for (const Row* row : rows) {
+    const auto& [places, values] = counts(*row);
+    index = std::copy(places.begin(), places.end(), index);
+    value = std::copy(values.begin(), values.end(), value);
+    begin[1] = begin[0] + std::ssize(places);
+    ++begin;
+  }
   return batch;
 }
 
@@ -121,17 +118,14 @@ class MetadataPredictor final : public serve::Predictor {
     for (auto* tables : {&reading.probabilities, &reading.values})
       for (auto& table : *tables) table = on_host(table);
     for (auto& table : reading.latents) table = on_host(table);
-    const auto counts = model_.expected_counts(reading);
+    auto counts = model_.expected_counts(reading);
     std::vector<serve::Prediction> out(profiles.size());
-    at::parallel_for(0, std::ssize(out), 1, [&](std::int64_t first, std::int64_t last) {
-      for (auto row = first; row < last; ++row) {
-        auto& answer = out[static_cast<std::size_t>(row)];
-        for (std::size_t f = 0; f < facts_.fields.size(); ++f) read_field(answer, reading, f, row);
-        take_latents(answer, reading.latents, row);
-        const auto* from = counts.const_data_ptr<std::int32_t>() + row * genes();
-        answer.counts.assign(from, from + genes());
-      }
-    });
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const auto row = static_cast<std::int64_t>(i);
+      for (std::size_t f = 0; f < facts_.fields.size(); ++f) read_field(out[i], reading, f, row);
+      take_latents(out[i], reading.latents, row);
+      out[i].counts = std::move(counts[i]);
+    }
     return out;
   }
 
