@@ -2,7 +2,7 @@
 """Golden cases of the factor model, from its definition in PyTorch's own layers, distributions and AdamW: factor_golden.py FOLDER [SEED]
 
 Writes NAME.f32.safetensors and NAME.f64.safetensors (the form of `models/golden/factor_case.cpp`): five steps with outputs, every loss,
-gradient and moment, both types from the same float32 start; and index.json: how far apart the two are, as the worst of ROUNDINGS more
+gradient and moment, both types from the same float32 start; and index.json: how far apart the two are, the worst of this and ROUNDINGS more
 float32 runs, since one run may round the same way as float64 by luck. `cellmill golden FOLDER` runs them.
 
   y = log1p(scale counts / max(total, 1)), x = (y - mean) / sqrt(variance + 1); q(z_g|x) and p(z_g|metadata_g) are networks of residual
